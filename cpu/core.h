@@ -1,0 +1,144 @@
+// What the processor's own source files share. Not for use outside cpu/.
+//
+// Convention for everything that can fault: a function returns false after recording in `core.fault` what to raise,
+// and leaves the architectural state as it was before the instruction (restartable). Nothing throws.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "cpu/paging.h"
+#include "cpu/tlb.h"
+
+namespace ringside {
+
+/// What stopped the current instruction: an event to deliver, or an exit to return from run().
+struct Fault {
+  enum class Kind : u8 { None, Exception, Exit } kind = Kind::None;
+  Event event;     ///< Kind::Exception
+  u32 cr2 = 0;     ///< for #PF: loaded into CR2 when (and if) the event is delivered architecturally
+  CpuExit exit;    ///< Kind::Exit
+};
+
+class BlockCache;
+
+struct Cpu::Core {
+  Core(Cpu& owner, MachineMemory& memory, Bus& bus, CpuConfig config);
+  ~Core();
+
+  CpuState s;
+  Cpu& owner;
+  MachineMemory& memory;
+  Bus& bus;
+  CpuConfig config;
+  CpuCounters counters;
+  bool deprivileged = false;
+  Vmcs* vmcs = nullptr;
+  std::optional<Event> injected;
+  std::atomic<bool> stop_requested{false};
+  bool interrupt_line = false;
+  Fault fault;
+  Tlb tlb;
+  std::unique_ptr<BlockCache> blocks;
+  std::vector<SilentSensitive> silent;
+
+  bool non_root() const { return vmcs != nullptr; }
+  bool user() const { return s.cpl() == 3; }
+
+  // -- raising; each returns false so that a handler can `return core.raise(...)`
+  bool raise(u8 vector);
+  bool raise(u8 vector, u32 error_code);
+  bool raise_page_fault(u32 error_code, LinearAddr address);
+  bool exit(CpuExit e);
+};
+
+using Core = Cpu::Core;
+
+// ---- cpu/linear_memory.cpp: slow-path access by linear address. Page crossing, MMIO and TLB fill are handled here.
+// `user` is the privilege for U/S; system structures (GDT, IDT, TSS) are read as supervisor whatever the CPL.
+template <class T> bool read_linear(Core&, LinearAddr, T& value, bool user);
+template <class T> bool write_linear(Core&, LinearAddr, T value, bool user);
+/// Both pages of a coming read-modify-write or multi-word push are present and writable; nothing is written.
+bool check_writable(Core&, LinearAddr, u32 bytes, bool user);
+/// Fills the TLB for `address`, raising #PF or an EPT exit. On success the entry for the page holds.
+bool fill_tlb(Core&, LinearAddr, Access, bool user);
+/// Instruction fetch: the machine address of the code byte, or a fault.
+bool translate_code(Core&, LinearAddr, MachinePhys& physical);
+
+// ---- cpu/segmentation.cpp
+struct Descriptor {  ///< the 8 bytes of a GDT/LDT entry, decoded
+  u32 low = 0, high = 0;
+  u32 access() const { return (high >> 8) & 0xF0FF; }  ///< VMCS layout
+  u32 dpl() const { return (high >> 13) & 3; }
+  bool present() const { return high & 0x8000; }
+  bool s() const { return high & 0x1000; }
+  u32 type() const { return (high >> 8) & 15; }
+  u32 base() const { return (low >> 16) | ((high & 0xFF) << 16) | (high & 0xFF000000u); }
+  u32 limit() const {
+    u32 raw = (low & 0xFFFF) | (high & 0xF0000);
+    return high & 0x800000 ? (raw << 12) | 0xFFF : raw;
+  }
+};
+/// Segment + offset to linear, with limit, type and present checks; #GP(0), or #SS(0) through SS.
+bool segment_address(Core&, Seg, u32 offset, u32 bytes, Access, LinearAddr& linear);
+bool load_segment(Core&, Seg, u16 selector);  ///< MOV/POP/LDS to a data or stack segment; not CS
+bool load_ldtr(Core&, u16 selector);
+bool load_tr(Core&, u16 selector);
+bool far_jump(Core&, u16 selector, u32 offset, bool operand32);
+bool far_call(Core&, u16 selector, u32 offset, bool operand32, u32 return_eip);
+bool far_return(Core&, bool operand32, u16 release_bytes);
+/// LAR, LSL, VERR, VERW. False in `ok` (ZF=0) when the selector is not accessible; these do not fault for it.
+bool lar(Core&, u16 selector, u32& rights, bool& ok);
+bool lsl(Core&, u16 selector, u32& limit, bool& ok);
+bool verify_segment(Core&, u16 selector, bool write, bool& ok);
+
+// ---- cpu/interrupts.cpp
+/// Delivers through the IDT (real, protected or virtual-8086 mode; task gates too), or, in non-root operation and
+/// de-privileged mode, turns the event into an exit. Handles contributory faults up to #DF and shutdown.
+/// Returns false if it ended in an exit (core.fault.exit).
+bool deliver_event(Core&, const Event&, u32 cr2);
+bool software_interrupt(Core&, u8 vector, EventType type, u8 instruction_length);
+bool iret(Core&, bool operand32);
+
+// ---- cpu/system.cpp: control and debug registers, MSRs, descriptor-table registers, I/O permission, VMX intercepts.
+// `length` is the instruction's, for exits.
+bool mov_to_cr(Core&, u8 cr, Gpr source, u8 length);
+bool mov_from_cr(Core&, u8 cr, Gpr destination, u8 length);
+bool clts(Core&, u8 length);
+bool lmsw(Core&, u16 value, u8 length);
+bool smsw(Core&, u32& value, u8 length);
+bool mov_to_dr(Core&, u8 dr, Gpr source, u8 length);
+bool mov_from_dr(Core&, u8 dr, Gpr destination, u8 length);
+bool load_descriptor_table(Core&, bool idt, TableRegister value, u8 length);
+bool store_descriptor_table(Core&, bool idt, TableRegister& value, u8 length);
+bool store_system_selector(Core&, bool tr, u16& value, u8 length);
+bool invlpg(Core&, LinearAddr, u8 length);
+bool rdmsr(Core&, u8 length);
+bool wrmsr(Core&, u8 length);
+bool rdtsc(Core&, u8 length);
+bool cpuid(Core&, u8 length);
+bool hlt(Core&, u8 length);
+bool wbinvd(Core&, u8 length);
+bool vmcall(Core&, u8 length);
+bool sysenter(Core&);
+bool sysexit(Core&);
+bool cli(Core&);
+bool sti(Core&);
+bool pushf_image(Core&, bool operand32, u32& image);  ///< what PUSHF pushes, after privilege and policy checks
+bool popf(Core&, bool operand32, u32 image);
+/// Privilege (IOPL, TSS bitmap) and VMX intercept of a port access. For strings pass the operand's linear address.
+bool check_io(Core&, u16 port, u8 size, bool in, bool string, bool rep, LinearAddr linear, u8 length);
+/// Called before a sensitive unprivileged instruction executes outside ring 0 of a de-privileged guest: raises #GP(0)
+/// under SensitiveInstructions::Trap, records it in core.silent under Leak.
+bool sensitive(Core&, u16 opcode, u8 modrm_reg);
+/// Applies a new CR0/CR3/CR4 (already checked): TLB flush, mode change.
+void apply_cr0(Core&, u32 value);
+void apply_cr3(Core&, u32 value);
+void apply_cr4(Core&, u32 value);
+
+// ---- cpu/task_switch.cpp
+enum class TaskSwitchSource : u8 { Call, Iret, Jump, Gate };
+bool task_switch(Core&, u16 selector, TaskSwitchSource, std::optional<u32> error_code, u32 return_eip);
+
+}  // namespace ringside

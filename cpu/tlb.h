@@ -1,0 +1,42 @@
+// The translation lookaside buffer, and what makes memory access fast: an entry yields a host pointer.
+//
+// Modelled: a direct-mapped TLB with separate read, write and fetch rights per page and per privilege; global pages.
+// Simplified: its geometry is not yet any particular processor's.
+//
+// The tag of a right that the page does not have is kNone, which no page-aligned address equals, so that the fast
+// path is one comparison: `tag == (address & ~0xFFF)`. Three things are expressed by withholding a tag:
+//   * a page holding decoded code has no write tag, so stores to it take the slow path and invalidate the code;
+//   * a clean page has no write tag, so that the first store sets D;
+//   * a page above `flat_limit` (segments that are not quite flat, such as a monitor's truncated ones) or a page of a
+//     device has neither, so that every access to it takes the slow path, which checks limits and asks the bus.
+#pragma once
+
+#include <array>
+
+#include "cpu/address.h"
+
+namespace ringside {
+
+struct TlbEntry {
+  static constexpr u32 kNone = 1;
+  u32 read_tag = kNone;   ///< usable at the current privilege by the fast path
+  u32 write_tag = kNone;
+  u64 host_minus_linear = 0;  ///< add the linear address to get the host address
+
+  // What the slow path knows of the page.
+  u32 page_tag = kNone;  ///< the page translated by this entry, whatever the rights
+  u32 flags = 0;         ///< TlbFlag bits
+  u64 physical = 0;      ///< machine address of the page
+};
+
+enum TlbFlag : u32 { kTlbWritable = 1, kTlbUser = 2, kTlbGlobal = 4, kTlbDirty = 8, kTlbMmio = 16, kTlbCode = 32 };
+
+struct Tlb {
+  static constexpr u32 kEntries = 1024;
+  // Supervisor and user accesses have an array each, so that a change of privilege costs nothing.
+  std::array<TlbEntry, kEntries> supervisor, user;
+
+  static u32 index(LinearAddr a) { return (a.value >> 12) & (kEntries - 1); }
+};
+
+}  // namespace ringside

@@ -1,0 +1,166 @@
+/* The paravirtual machine, as its guest sees it: hypercalls, start-up state, shared pages, rings.
+ *
+ * C and assembler both include this file; it is the only thing that guests/ sees of the monitor. The design is that of
+ * Xen's 32-bit interface (Barham et al., SOSP 2003), reduced to what one uniprocessor guest needs.
+ *
+ * The guest kernel runs in ring 1, its users in ring 3, paging always on. All page tables hold *machine* addresses and
+ * are read-only to the guest; it changes them by hypercall. Linear addresses from RS_MONITOR_BASE up are the
+ * monitor's. Hardware interrupts are always enabled; the guest's own "interrupt flag" is shared_info.upcall_mask.
+ */
+#ifndef RINGSIDE_ABI_PARAVIRTUAL_H
+#define RINGSIDE_ABI_PARAVIRTUAL_H
+
+#define RS_MONITOR_BASE 0xFFC00000 /* linear addresses from here up belong to the monitor */
+
+/* Selectors that the monitor's GDT holds at start; flat up to RS_MONITOR_BASE. Entries 1-15 are the guest's to change. */
+#define RS_KERNEL_CS 0x09
+#define RS_KERNEL_DS 0x11
+#define RS_USER_CS 0x1B
+#define RS_USER_DS 0x23
+
+/* ELF notes that make an image paravirtual: section .note.ringside, name "Ringside", 4-byte values. */
+#define RS_NOTE_ENTRY 1          /* linear address of the paravirtual entry point */
+#define RS_NOTE_VIRT_BASE 2      /* linear address of guest-physical 0 in the initial page tables */
+#define RS_NOTE_HYPERCALL_PAGE 3 /* linear address of the page that the monitor fills with hypercall stubs */
+#define RS_NOTE_FEATURES 4       /* reserved, 0 */
+
+/* Hypercall n: call hypercall_page + n * 32 with EBX, ECX, EDX the arguments; EAX returns a value, or -errno.
+ * All other registers are preserved. */
+#define RS_HC_STUB_BYTES 32
+#define RS_HC_SET_TRAP_TABLE 0    /* (struct rs_trap *table), ends at a row with eip 0 */
+#define RS_HC_STACK_SWITCH 1      /* (ss, esp): the ring-1 stack used when ring 3 is interrupted */
+#define RS_HC_UPDATE_DESCRIPTOR 2 /* (index, low, high): one GDT entry; DPL >= 1, limit below RS_MONITOR_BASE */
+#define RS_HC_MMU_UPDATE 3        /* (struct rs_mmu_update *, count <= 2048): returns how many were done */
+#define RS_HC_UPDATE_VA_MAPPING 4 /* (linear, pte, RS_UVMF_*): the PTE that maps `linear` in the current tables */
+#define RS_HC_MMUEXT_OP 5         /* (struct rs_mmuext_op *, count): returns how many were done */
+#define RS_HC_SET_CALLBACK 6      /* (eip): the event upcall, in RS_KERNEL_CS */
+#define RS_HC_SCHED_OP 7          /* (RS_SCHED_*, argument) */
+#define RS_HC_EVENT_SEND 8        /* (port) */
+#define RS_HC_SET_TIMER 9         /* (period in microseconds): periodic RS_EVENT_TIMER; 0 stops */
+#define RS_HC_CONSOLE_WRITE 10    /* (text, bytes): unbuffered, for early messages and panics */
+#define RS_HC_IRET 11             /* stack: eax, eip, cs, eflags[, esp, ss]; EFLAGS.IF sets upcall_mask = !IF */
+#define RS_HC_MULTICALL 12        /* (struct rs_multicall *, count): returns how many were done */
+#define RS_HC_VERSION 13          /* returns RS_ABI_VERSION */
+#define RS_HC_COUNT 14
+#define RS_ABI_VERSION 1
+
+#define RS_SCHED_YIELD 0
+#define RS_SCHED_BLOCK 1    /* sets upcall_mask = 0 and waits for an event */
+#define RS_SCHED_SHUTDOWN 2 /* argument: exit status of the guest, 0 = success */
+
+#define RS_UVMF_NONE 0
+#define RS_UVMF_INVLPG 1
+#define RS_UVMF_TLB_FLUSH 2
+
+#define RS_MMUEXT_PIN_L1 0
+#define RS_MMUEXT_PIN_L2 1
+#define RS_MMUEXT_UNPIN 2
+#define RS_MMUEXT_NEW_BASEPTR 3
+#define RS_MMUEXT_TLB_FLUSH 4
+#define RS_MMUEXT_INVLPG 5
+
+#define RS_EVENT_TIMER 0
+#define RS_EVENT_CONSOLE 1
+#define RS_EVENT_DISK 2
+#define RS_EVENT_COUNT 3
+
+#define RS_EPERM 1
+#define RS_EFAULT 14
+#define RS_EBUSY 16
+#define RS_EINVAL 22
+#define RS_ENOSYS 38
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/* flags: bits 0-1 the least privileged ring that may use it by INT n; bit 2: mask events on entry.
+ * A vector >= 32 whose row has flags bit 2 clear is installed as a hardware gate straight into ring 1. */
+#define RS_TRAP_MASK_EVENTS 4
+struct rs_trap {
+  uint8_t vector, flags;
+  uint16_t cs;
+  uint32_t eip;
+};
+
+/* address: machine address of the entry. Low two bits: 0. */
+struct rs_mmu_update {
+  uint32_t address, value;
+};
+
+struct rs_mmuext_op {
+  uint32_t command;
+  uint32_t argument; /* a machine frame number, or a linear address for INVLPG */
+};
+
+struct rs_multicall {
+  uint32_t operation, arguments[3];
+  int32_t result;
+};
+
+/* One page, written by both sides. Interrupt frames that the monitor builds hold the virtual IF in EFLAGS bit 9. */
+struct rs_shared_info {
+  uint8_t upcall_pending; /* some unmasked event waits */
+  uint8_t upcall_mask;    /* 1 = events are held off; the guest's CLI is a store here */
+  uint16_t reserved;
+  uint32_t event_pending; /* bit per port; the guest clears */
+  uint32_t event_mask;    /* bit per port; 1 = this port raises no upcall */
+  uint32_t cr2;           /* of the last page fault delivered */
+  uint64_t system_time_ns; /* when the last event was delivered */
+  uint64_t ticks;         /* timer periods that have elapsed */
+};
+
+/* One page; ESI holds its linear address at entry. ESP is valid: a bootstrap stack of one page. */
+#define RS_START_MAGIC "ringside-pv-1"
+struct rs_start_info {
+  char magic[16];
+  uint32_t ram_pages;       /* guest-physical RAM, all mapped from RS_NOTE_VIRT_BASE up */
+  uint32_t page_directory;  /* linear address of the initial page directory */
+  uint32_t page_table_pages; /* how many pages from there on are paging structures, pinned and read-only */
+  uint32_t first_free_page; /* guest-physical frame number from which on RAM is unused */
+  uint32_t frame_list;      /* linear address of uint32_t[ram_pages]: guest frame -> machine frame */
+  uint32_t machine_to_guest; /* linear address, in the monitor's area and read-only, of uint32_t[]: the inverse */
+  uint32_t machine_frames;  /* number of entries of machine_to_guest */
+  uint32_t shared_info;     /* linear addresses, each of one page, writable */
+  uint32_t console_ring;
+  uint32_t disk_ring;
+  uint32_t disk_sectors; /* 0 = no disk */
+  char command_line[512];
+};
+
+/* Free-running indices; used modulo the array size. */
+struct rs_console_ring {
+  char in[1024], out[2048];
+  uint32_t in_consumer, in_producer;   /* the guest consumes, the monitor produces */
+  uint32_t out_consumer, out_producer; /* the monitor consumes, the guest produces */
+};
+
+#define RS_DISK_READ 0
+#define RS_DISK_WRITE 1
+#define RS_DISK_FLUSH 2
+#define RS_DISK_SEGMENTS 11
+#define RS_DISK_RING_SIZE 16
+struct rs_disk_segment {
+  uint32_t machine_frame;
+  uint8_t first_sector, last_sector; /* inclusive, 0-7 within the page */
+  uint16_t reserved;
+};
+struct rs_disk_request {
+  uint32_t id;
+  uint8_t operation, segments;
+  uint16_t reserved;
+  uint32_t sector;
+  struct rs_disk_segment segment[RS_DISK_SEGMENTS];
+};
+struct rs_disk_response {
+  uint32_t id;
+  int32_t status; /* 0 or -errno */
+};
+/* The guest produces requests and sends RS_EVENT_DISK if request_event asks for it; the monitor answers in `response`. */
+struct rs_disk_ring {
+  uint32_t request_producer, request_event;
+  uint32_t response_producer, response_event;
+  struct rs_disk_response response[RS_DISK_RING_SIZE];
+  struct rs_disk_request request[RS_DISK_RING_SIZE];
+};
+#endif /* __ASSEMBLER__ */
+#endif

@@ -1,0 +1,68 @@
+// What a monitor stands on: the machine's memory and processor, the guest's devices, the ledger and the clock.
+//
+// Machine memory under a monitor: [0, kMonitorBytes) are the monitor's own frames (descriptor tables, shadow or nested
+// page tables, shared pages), the guest's RAM follows. On bare metal the guest's RAM starts at 0.
+#pragma once
+
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "hypervisor/cost_profile.h"
+#include "hypervisor/machine.h"
+
+namespace ringside {
+
+/// The monitor's own page frames. Exhaustion is a normal condition: a monitor must then recycle.
+class FramePool {
+ public:
+  FramePool(MachineMemory& memory, MachinePhys begin, u64 bytes);
+  std::optional<MachinePhys> allocate();  ///< zeroed
+  void release(MachinePhys frame);
+  u64 available() const { return free_.size(); }
+
+ private:
+  MachineMemory& memory_;
+  std::vector<MachinePhys> free_;
+};
+
+struct HostConfig {
+  u64 ram_bytes = 32u << 20;      ///< guest-physical RAM
+  u64 monitor_bytes = 0;          ///< 0 on bare metal
+  CpuConfig cpu;
+  const CostProfile* profile = nullptr;  ///< nullptr = default_cost_profile()
+  MachineConfig machine;
+};
+
+class Host final : public Bus, public Clock {
+ public:
+  explicit Host(const HostConfig& config);
+
+  MachineMemory memory;
+  FramePool frames;
+  const CostProfile& profile;
+  Ledger ledger;
+  Machine machine;
+  Cpu cpu;
+
+  // Clock: priced events so far, plus the instructions retired since they were last settled.
+  u64 now() const override;
+  u64 hz() const override { return profile.hz; }
+
+  /// Moves what the processor counted since the last call into the ledger. Called after every run().
+  void settle();
+  /// Lets time pass with the guest idle until `deadline`.
+  void idle_until(u64 deadline);
+
+ private:
+  // Bus: the pins of the processor on bare metal. Under a monitor nothing reaches them.
+  u32 port_in(u16 port, unsigned size) override;
+  void port_out(u16 port, u32 value, unsigned size) override;
+  u32 mmio_read(MachinePhys address, unsigned size) override;
+  void mmio_write(MachinePhys address, u32 value, unsigned size) override;
+  u8 acknowledge_interrupt() override;
+  u64 read_tsc() override;
+
+  CpuCounters settled_;
+};
+
+}  // namespace ringside

@@ -1,0 +1,43 @@
+// A guest image, recognised and checked but not yet placed in RAM.
+//
+// Modelled: Multiboot 1 (ELF32 and the address-field kludge), flat binaries, boot sectors, and the ELF notes of the
+// paravirtual interface. Manual: Multiboot specification 0.6.96; abi/paravirtual.h.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hypervisor/guest_memory.h"
+
+namespace ringside {
+
+struct Symbol { u32 address; u32 size; std::string name; };
+
+struct Image {
+  enum class Format : u8 { Multiboot, Flat, BootSector } format = Format::Flat;
+  std::string name;  ///< as the user gave it
+  struct Segment {
+    u32 physical, linear;
+    u32 memory_bytes;  ///< >= bytes.size(); the rest is zeroed
+    std::vector<u8> bytes;
+  };
+  std::vector<Segment> segments;
+  u32 entry = 0;  ///< physical for Multiboot, load address for a flat binary, 7C00h for a boot sector
+  struct Paravirtual { u32 entry, virt_base, hypercall_page; };
+  std::optional<Paravirtual> paravirtual;  ///< the image carries the notes of a paravirtual build
+  std::vector<Symbol> symbols;             ///< functions, sorted by address; may be empty
+
+  u32 end() const;  ///< first guest-physical address after all segments
+};
+
+/// Throws HostError naming file, offset and remedy for anything that cannot be a guest.
+Image load_image(const std::string& path);
+Image parse_image(std::string name, std::span<const u8> bytes);
+
+/// Copies the segments into RAM and writes the Multiboot information; returns the boot state of a bare processor.
+/// Throws HostError if a segment does not fit into RAM or the image is paravirtual only.
+CpuState boot_bare(const Image&, GuestMemory&, const std::string& command_line);
+
+}  // namespace ringside

@@ -1,0 +1,97 @@
+// The ledger counts events; a cost profile prices them. Cycles = sum of count x price, so that a finished run can be
+// re-priced without running it again.
+//
+// An exit's cost is kept as its *shape*: the vector of events that it caused. Equal shapes share a row, so the
+// minimum and maximum per reason survive re-pricing too.
+// Simplified: the time that the guest spends idle depends on when its timer fires and so on the profile it ran with;
+// re-pricing keeps the idle cycles of the run.
+#pragma once
+
+#include <array>
+#include <map>
+#include <vector>
+
+#include "hypervisor/exit_reason.h"
+
+namespace ringside {
+
+/// What a profile has a price for. The comment names the attribution bucket.
+enum class CostEvent : u8 {
+  Instruction,            // guest
+  NativePortIo,           // guest: IN/OUT carried out by the processor
+  NativeCr3Write,         // guest
+  WalkReferenceCached,    // tlb: a reference that hits the page-walk cache
+  WalkReferenceL2,        // tlb: a reference that hits L2
+  SystemCallDelivery,     // delivery: INT n through a gate and IRET back
+  ExceptionDelivery,      // delivery: exception or interrupt and IRET back
+  PageFaultDelivery,      // delivery: #PF and IRET back
+  VmExitEntry,            // switches: hardware VM exit and entry
+  RingTransition,         // switches: trap from ring 1/3 into a ring-0 monitor and back
+  ParavirtualTransition,  // switches: into the hypervisor and back for a PV guest
+  Vmread,                 // monitor
+  Vmwrite,                // monitor
+  DecodeAndEmulate,       // monitor: one privileged instruction, interpreted
+  GuestWalkReference,     // monitor: software walk of the guest's tables
+  ShadowEntryWrite,       // monitor
+  PageTableUpdate,        // monitor: one validated PV update
+  HypercallDispatch,      // monitor
+  InjectEvent,            // monitor: building the guest's interrupt frame
+  EptEntryWrite,          // monitor
+  UserSpaceRoundTrip,     // devices: leaving the kernel half of the monitor for the device model
+  DeviceAccess,           // devices: work of the model itself
+  RingRequest,            // devices: one request taken from a PV ring
+  kCount
+};
+
+enum class Bucket : u8 { Guest, Tlb, Delivery, Switches, Monitor, Devices, Idle, kCount };
+Bucket bucket(CostEvent);
+std::string_view name(CostEvent);
+std::string_view name(Bucket);
+
+using EventVector = std::array<u32, static_cast<std::size_t>(CostEvent::kCount)>;
+
+class CostProfile;
+
+/// Cycles by bucket; the sum is the total, exactly.
+struct Attribution {
+  std::array<u64, static_cast<std::size_t>(Bucket::kCount)> cycles{};
+  u64 total() const;
+  u64 operator[](Bucket b) const { return cycles[static_cast<std::size_t>(b)]; }
+};
+
+struct ExitStatistics {
+  ExitReason reason;
+  u64 samples = 0, cycles = 0, min = 0, max = 0;
+};
+
+class Ledger {
+ public:
+  /// Events outside any exit (guest instructions, TLB misses, native deliveries).
+  void count(CostEvent e, u64 n = 1);
+  /// Everything counted between begin_exit and end_exit belongs to that exit. Returns nothing; not nested.
+  void begin_exit(ExitReason reason);
+  /// The reason may be refined while the exit is handled (a #PF turns out to be a traced page-table write).
+  void refine_exit(ExitReason reason);
+  void end_exit();
+  void idle(u64 cycles);
+
+  Attribution attribution(const CostProfile&) const;
+  std::vector<ExitStatistics> exits(const CostProfile&) const;  ///< by cycles, descending; ties by reason
+  u64 samples(ExitReason) const;
+  u64 total(CostEvent) const;  ///< inside and outside exits
+  /// Cycles under the profile that drives the clock; cheap, kept up to date. See Ledger::set_active.
+  void set_active(const CostProfile*);
+  u64 now() const { return active_cycles_; }
+
+ private:
+  struct Shape { ExitReason reason; EventVector events; u64 samples; };
+  std::array<u64, static_cast<std::size_t>(CostEvent::kCount)> outside_{};
+  std::vector<Shape> shapes_;
+  EventVector current_{};
+  ExitReason current_reason_{};
+  bool in_exit_ = false;
+  u64 idle_ = 0, active_cycles_ = 0;
+  const CostProfile* active_ = nullptr;
+};
+
+}  // namespace ringside

@@ -1,0 +1,72 @@
+// The machine that a guest believes it has: RAM, a port and memory-mapped bus, a small real PC's devices, a clock.
+//
+// The same class serves every mode: on bare metal the processor's pins reach it directly, under a monitor it is the
+// set of device models that the monitor emulates. Devices know offsets, never their addresses; hypervisor/
+// machine_layout.h maps them.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "hypervisor/abi/ports.h"
+#include "hypervisor/block_backend.h"
+#include "hypervisor/guest_memory.h"
+
+namespace ringside {
+
+/// Simulated time, in cycles of the active cost profile.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual u64 now() const = 0;  ///< monotonic; exact also inside a device callback
+  virtual u64 hz() const = 0;
+};
+
+struct MachineConfig {
+  std::shared_ptr<BlockBackend> disk;  ///< nullptr = no disk
+  std::string console_input;           ///< typed at the serial console from the start
+};
+
+class Machine {
+ public:
+  Machine(GuestMemory ram, MachineConfig config, Clock& clock);
+  ~Machine();
+
+  GuestMemory& ram() { return ram_; }
+
+  // -- the bus. Sizes 1, 2, 4. Ports nobody owns read as all ones; writes to them vanish.
+  u32 port_in(u16 port, unsigned size);
+  void port_out(u16 port, u32 value, unsigned size);
+  bool is_mmio(GuestPhys address) const;  ///< a device, a hole or beyond RAM
+  u32 mmio_read(GuestPhys address, unsigned size);
+  void mmio_write(GuestPhys address, u32 value, unsigned size);
+
+  // -- interrupts
+  bool interrupt_pending() const;  ///< the PIC's INTR output
+  u8 acknowledge_interrupt();
+
+  // -- time
+  static constexpr u64 kNever = ~u64{0};
+  u64 next_deadline() const;  ///< when a device next wants to act; kNever if none does
+  void advance();             ///< lets devices act up to clock.now()
+
+  // -- the outside world
+  const std::string& console() const;  ///< what the guest printed: serial port and port E9h, in order
+  void type(std::string_view text);    ///< to the serial port
+  void press_key(u8 scancode);         ///< to the PS/2 keyboard (set 1)
+  std::optional<u8> exit_code() const;  ///< written to port F4h; the run ends there
+  bool console_input_waiting() const;  ///< typed text that the guest has not read yet
+  void print(std::string_view text);   ///< appends to console(); for paravirtual consoles
+
+  struct Devices;  ///< machine_layout.h
+  Devices& devices() { return *devices_; }
+
+ private:
+  GuestMemory ram_;
+  MachineConfig config_;
+  Clock& clock_;
+  std::unique_ptr<Devices> devices_;
+};
+
+}  // namespace ringside
