@@ -53,8 +53,9 @@ class Cpu {
   Cpu(const Cpu&) = delete;
   Cpu& operator=(const Cpu&) = delete;
 
-  /// Runs exactly up to `budget` further instructions (an instruction that faults into the guest's own handler is not
-  /// retired and does not count; HLT waiting counts nothing). Deterministic.
+  /// Runs exactly up to `budget` further instructions. An instruction that faults into the guest's own handler is not
+  /// retired, but the delivery uses up one unit of the budget, so that a guest that does nothing but fault comes back
+  /// with BudgetSpent. Deterministic.
   CpuExit run(u64 budget);
 
   /// Outside run() this is plain data and complete (flags materialised); change what you like, run() re-derives.

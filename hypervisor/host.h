@@ -52,6 +52,8 @@ class Host final : public Bus, public Clock {
   void settle();
   /// Lets time pass with the guest idle until `deadline`.
   void idle_until(u64 deadline);
+  /// A device that wants to act before the end of the current slice makes the processor stop early.
+  void set_slice_end(u64 cycles) { slice_end_ = cycles; }
 
  private:
   // Bus: the pins of the processor on bare metal. Under a monitor nothing reaches them.
@@ -62,7 +64,10 @@ class Host final : public Bus, public Clock {
   u8 acknowledge_interrupt() override;
   u64 read_tsc() override;
 
+  void device_touched();
+
   CpuCounters settled_;
+  u64 slice_end_ = 0;
 };
 
 }  // namespace ringside

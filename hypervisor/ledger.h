@@ -18,6 +18,7 @@ namespace ringside {
 /// What a profile has a price for. The comment names the attribution bucket.
 enum class CostEvent : u8 {
   Instruction,            // guest
+  StringIteration,        // guest: one iteration of a REP string instruction
   NativePortIo,           // guest: IN/OUT carried out by the processor
   NativeCr3Write,         // guest
   WalkReferenceCached,    // tlb: a reference that hits the page-walk cache

@@ -56,6 +56,7 @@ class Machine {
   void type(std::string_view text);    ///< to the serial port
   void press_key(u8 scancode);         ///< to the PS/2 keyboard (set 1)
   std::optional<u8> exit_code() const;  ///< written to port F4h; the run ends there
+  void power_off(u8 code);              ///< as a write of `code` to port F4h; for paravirtual shutdown
   bool console_input_waiting() const;  ///< typed text that the guest has not read yet
   void print(std::string_view text);   ///< appends to console(); for paravirtual consoles
 

@@ -9,16 +9,15 @@
 #include <string>
 
 #include "hypervisor/exit.h"
+#include "hypervisor/host.h"
 #include "hypervisor/image.h"
-#include "hypervisor/ledger.h"
-#include "hypervisor/machine.h"
 
 namespace ringside {
 
 /// What became of an exit; says who moves EIP.
 struct Outcome {
   enum class Kind : u8 {
-    Advance,  ///< emulated: skip `length` bytes of instruction
+    Advance,  ///< emulated: skip `length` bytes of instruction (0: the handler has set EIP itself)
     Retry,    ///< the cause is gone: run the same instruction again (or continue, for exits between instructions)
     Inject,   ///< deliver `event` to the guest before it continues
     Idle,     ///< the guest waits: let time pass until a device acts
@@ -37,6 +36,7 @@ struct Outcome {
 
 class Monitor {
  public:
+  explicit Monitor(Host& host) : host(host) {}
   virtual ~Monitor() = default;
 
   /// Places the guest in memory and sets up the first entry. Throws HostError if this technique cannot run the image.
@@ -51,8 +51,15 @@ class Monitor {
   /// Carries out Advance and Inject on the virtual processor.
   virtual void apply(const Outcome& outcome) = 0;
 
-  /// Device time has come while the guest ran: interrupts it, as the host's timer would. Accounted by the monitor.
+  /// A device has raised an interrupt while the guest ran: takes the processor away from it, as the physical interrupt
+  /// would (the next enter() exits at once). Nothing to do on bare metal.
   virtual void interrupt_guest() = 0;
+
+  // -- time and events beyond those of host.machine; a paravirtual monitor has timers and rings of its own
+  virtual u64 next_deadline() const { return Machine::kNever; }
+  virtual void advance() {}
+  /// Something waits that would wake a halted guest.
+  virtual bool event_waiting() const { return host.machine.interrupt_pending(); }
 
   /// The guest's registers as the guest sees them (virtual IF, its own CR3, its own CPL).
   virtual CpuState virtual_state() const = 0;
@@ -90,6 +97,8 @@ class Monitor {
   virtual Outcome on(const exits::KvmFailEntry&);
 
  protected:
+  Host& host;
+
   /// What the hooks above do: stop, naming the exit and EIP.
   Outcome unhandled(std::string_view exit_name) const;
 };

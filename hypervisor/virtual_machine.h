@@ -1,6 +1,8 @@
 // One guest under one technique, from power-on to its end: the run loop.
 #pragma once
 
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -31,9 +33,16 @@ enum class Ending : u8 {
 };
 
 struct Limits {
+  /// Guest instructions, counted from power-on. An entry that retires none (a guest that only faults) counts as one,
+  /// so that no guest can outlast its budget.
   u64 instructions = ~u64{0};
-  double wall_seconds = 0;  ///< 0 = none
+  double wall_seconds = 0;     ///< 0 = none
+  /// Called with the number of cycles before the guest idles through them; an interactive caller waits and types here.
+  /// Without it a guest that waits for an interrupt in vain is declared dead after kStuckSeconds of simulated time.
+  std::function<void(u64 cycles)> on_idle;
 };
+
+inline constexpr u64 kStuckSeconds = 30;
 
 class VirtualMachine {
  public:
@@ -41,16 +50,19 @@ class VirtualMachine {
   VirtualMachine(const Image& image, const VmConfig& config);
   ~VirtualMachine();
 
-  /// Continues until the guest ends or `limits` (counted from power-on) are reached.
+  /// Continues until the guest ends or a limit is reached; after Ending::Budget it can be called again.
   Ending run(const Limits& limits);
-  /// Runs until `instructions` more have retired, the next exit if `to_next_exit`, or the guest's end. For debuggers.
+  /// Runs until `instructions` more have retired, or until the next exit has been handled if that comes first and
+  /// `to_next_exit`. False once the guest has ended. For debuggers.
   bool step(u64 instructions, bool to_next_exit);
 
   bool ended() const { return ended_; }
   Ending ending() const { return ending_; }
   u8 guest_status() const { return guest_status_; }  ///< what the guest gave as its exit code
   const std::string& why() const { return why_; }    ///< one or more sentences if it did not end by itself
-  u64 instructions() const;
+  u64 instructions() const;  ///< guest instructions: retired by the processor or emulated by the monitor
+  /// Makes run() return Ending::Budget soon. Safe from any thread.
+  void request_stop();
 
   Mode mode() const { return config_.mode; }
   Host& host() { return *host_; }
@@ -58,17 +70,26 @@ class VirtualMachine {
   const Image& image() const { return image_; }
 
  private:
-  bool run_one(u64 budget);  ///< one entry and exit; false when ended
+  enum class Entry : u8 { Slice, Exit };  ///< the slice ran out, or an exit was handled
+  Entry run_one(u64 budget, const Limits& limits);
+  bool wait_for_event(const Limits& limits);
+  u64 next_deadline() const;
+  void let_devices_act();
   void end(Ending, std::string why);
   VmConfig config_;
   Image image_;
   std::unique_ptr<Host> host_;
   std::unique_ptr<Monitor> monitor_;
+  std::atomic<bool> stop_requested_{false};
+  u64 emulated_ = 0, fruitless_ = 0;
   bool ended_ = false;
   Ending ending_ = Ending::Budget;
   u8 guest_status_ = 0;
   std::string why_;
 };
+
+/// Machine memory that a monitor needs for itself.
+u64 monitor_bytes(Mode mode, u64 ram_bytes);
 
 /// The one list of monitors.
 std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& config);

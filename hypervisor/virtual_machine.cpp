@@ -1,0 +1,164 @@
+#include "hypervisor/virtual_machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "cpu/host_error.h"
+#include "hypervisor/suggest.h"
+
+namespace ringside {
+namespace {
+
+constexpr std::array kModes{Mode::Native, Mode::Trap, Mode::Para, Mode::Hvm, Mode::Kvm};
+constexpr std::array<std::string_view, kModes.size()> kModeNames{"native", "trap", "para", "hvm", "kvm"};
+
+using SteadyClock = std::chrono::steady_clock;
+
+/// The host's clock is read only every so often: a slice of a guest with a busy timer is short.
+constexpr unsigned kEntriesPerClockCheck = 64;
+/// No slice is longer, so that wall-clock limits are honoured while a guest loops without any device.
+constexpr u64 kLongestSlice = 5'000'000;
+
+}  // namespace
+
+std::string_view name(Mode mode) { return kModeNames[static_cast<std::size_t>(mode)]; }
+std::span<const Mode> all_modes() { return kModes; }
+
+Mode parse_mode(std::string_view text) {
+  for (Mode mode : kModes)
+    if (name(mode) == text) return mode;
+  throw HostError(unknown_name("mode", text, kModeNames));
+}
+
+VirtualMachine::VirtualMachine(const Image& image, const VmConfig& config) : config_(config), image_(image) {
+  config_.host.cpu.sensitive = config.sensitive;
+  config_.host.monitor_bytes = monitor_bytes(config.mode, config.host.ram_bytes);
+  host_ = std::make_unique<Host>(config_.host);
+  monitor_ = make_monitor(config_.mode, *host_, config_);
+  monitor_->boot(image_, config_.command_line);
+}
+
+VirtualMachine::~VirtualMachine() = default;
+
+u64 VirtualMachine::instructions() const { return host_->cpu.retired() + emulated_; }
+
+u64 VirtualMachine::next_deadline() const {
+  return std::min(host_->machine.next_deadline(), monitor_->next_deadline());
+}
+
+void VirtualMachine::let_devices_act() {
+  host_->machine.advance();
+  monitor_->advance();
+}
+
+void VirtualMachine::end(Ending ending, std::string why) {
+  ended_ = true;
+  ending_ = ending;
+  why_ = std::move(why);
+}
+
+bool VirtualMachine::wait_for_event(const Limits& limits) {
+  const u64 patience = host_->now() + kStuckSeconds * host_->hz();
+  while (!monitor_->event_waiting()) {
+    const u64 deadline = next_deadline();
+    if (!limits.on_idle && (deadline == Machine::kNever || deadline > patience)) {
+      end(Ending::Died,
+          deadline == Machine::kNever
+              ? "the guest is halted and no device will ever interrupt it"
+              : fmt::format("the guest is halted and has not been interrupted for {} simulated seconds",
+                            kStuckSeconds));
+      return false;
+    }
+    const u64 now = host_->now();
+    // With nothing to wait for, an interactive guest sleeps a millisecond at a time until somebody types.
+    const u64 until = deadline == Machine::kNever ? now + host_->hz() / 1000 : deadline;
+    if (limits.on_idle) {
+      limits.on_idle(until > now ? until - now : 0);
+      if (stop_requested_) return true;
+    }
+    host_->idle_until(until);
+    let_devices_act();
+  }
+  return true;
+}
+
+VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) {
+  let_devices_act();
+  const bool waiting = monitor_->event_waiting();
+  monitor_->before_entry();
+
+  const u64 now = host_->now(), deadline = next_deadline();
+  const u64 slice = deadline <= now ? 1 : std::min(deadline - now, kLongestSlice);
+  host_->set_slice_end(deadline);
+  const u64 before = host_->cpu.retired();
+  const Exit exit = monitor_->enter(std::min(budget, slice));
+  host_->settle();
+
+  const bool slice_over =
+      std::holds_alternative<exits::BudgetSpent>(exit) || std::holds_alternative<exits::Stopped>(exit);
+  const Outcome outcome = dispatch(*monitor_, exit);
+  if (const auto code = host_->machine.exit_code()) {
+    guest_status_ = *code;
+    end(*code == 0 ? Ending::Success : Ending::Failure,
+        *code == 0 ? "" : fmt::format("the guest reported failure, code {}", *code));
+    return Entry::Exit;
+  }
+  if (outcome.kind == Outcome::Kind::Stop) {
+    end(Ending::Died, outcome.why);
+    return Entry::Exit;
+  }
+  monitor_->apply(outcome);
+  if (outcome.kind == Outcome::Kind::Advance)
+    ++emulated_;
+  else if (host_->cpu.retired() == before)
+    ++fruitless_;
+  if (outcome.kind == Outcome::Kind::Idle) {
+    wait_for_event(limits);
+  } else if (slice_over) {
+    let_devices_act();
+    if (!waiting && monitor_->event_waiting()) monitor_->interrupt_guest();
+  }
+  return slice_over ? Entry::Slice : Entry::Exit;
+}
+
+Ending VirtualMachine::run(const Limits& limits) {
+  const auto start = SteadyClock::now();
+  stop_requested_ = false;
+  for (unsigned entries = 1; !ended_; ++entries) {
+    const u64 done = instructions() + fruitless_;
+    if (done >= limits.instructions) {
+      why_ = fmt::format("the budget of {} instructions is spent", limits.instructions);
+      return ending_ = Ending::Budget;
+    }
+    if (stop_requested_.load(std::memory_order_relaxed)) {
+      why_ = "stopped on request";
+      return ending_ = Ending::Budget;
+    }
+    if (limits.wall_seconds > 0 && entries % kEntriesPerClockCheck == 0 &&
+        SteadyClock::now() - start > std::chrono::duration<double>(limits.wall_seconds)) {
+      why_ = fmt::format("the budget of {} seconds is spent", limits.wall_seconds);
+      return ending_ = Ending::Budget;
+    }
+    run_one(limits.instructions - done, limits);
+  }
+  return ending_;
+}
+
+bool VirtualMachine::step(u64 count, bool to_next_exit) {
+  const u64 end_at = instructions() + count;
+  while (!ended_ && instructions() < end_at) {
+    const Entry entry = run_one(end_at - instructions(), Limits{});
+    if (to_next_exit && entry == Entry::Exit) break;
+  }
+  return !ended_;
+}
+
+void VirtualMachine::request_stop() {
+  stop_requested_ = true;
+  host_->cpu.request_stop();
+}
+
+}  // namespace ringside
