@@ -66,6 +66,17 @@ bool fill_tlb(Core&, LinearAddr, Access, bool user);
 /// Instruction fetch: the machine address of the code byte, or a fault.
 bool translate_code(Core&, LinearAddr, MachinePhys& physical);
 
+// ---- cpu/block_cache.cpp: what the memory half must tell the cache of decoded code.
+/// Whether decoded code lies in the RAM page: then its TLB entries get kTlbCode and no write tag.
+bool holds_code(const Core&, MachinePhys page);
+/// A store is about to change (or has changed) these bytes of a page with kTlbCode. Decoded code that overlaps is
+/// forgotten, also the block that is executing: its next instruction is fetched anew.
+void code_written(Core&, MachinePhys, u32 bytes);
+/// The translation of one page (INVLPG) or of all pages (CR3 write, flush) was dropped. Instruction fetch keeps
+/// translations of its own, by page and privilege, and asks translate_code() only when it has none.
+void drop_code_translation(Core&, LinearAddr page);
+void drop_code_translations(Core&);
+
 // ---- cpu/segmentation.cpp
 struct Descriptor {  ///< the 8 bytes of a GDT/LDT entry, decoded
   u32 low = 0, high = 0;

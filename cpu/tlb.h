@@ -7,7 +7,7 @@
 // path is one comparison: `tag == (address & ~0xFFF)`. Three things are expressed by withholding a tag:
 //   * a page holding decoded code has no write tag, so stores to it take the slow path and invalidate the code;
 //   * a clean page has no write tag, so that the first store sets D;
-//   * a page above `flat_limit` (segments that are not quite flat, such as a monitor's truncated ones) or a page of a
+//   * a page above kFlatLimit (segments that are not quite flat, such as a monitor's truncated ones) or a page of a
 //     device has neither, so that every access to it takes the slow path, which checks limits and asks the bus.
 #pragma once
 
@@ -16,6 +16,11 @@
 #include "cpu/address.h"
 
 namespace ringside {
+
+/// Segments that start at 0 and reach at least this far count as flat: the fast path adds no base and checks no limit.
+/// In return no page above it ever gets a read or write tag, so accesses there take the slow path, which checks. It is a
+/// constant, and low enough that segments which a monitor truncates to protect its own top 4 MiB are still flat.
+inline constexpr u32 kFlatLimit = 0xFFBFFFFF;
 
 struct TlbEntry {
   static constexpr u32 kNone = 1;
