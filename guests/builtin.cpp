@@ -3,11 +3,13 @@
 #include <array>
 
 // Each file becomes read-only data between two symbols. RINGSIDE_GUEST_FOLDER is where CMake put the images.
-#define INCLUDE_FILE(symbol, file)                                              \
-  asm(".section .rodata\n"                                                      \
-      ".balign 16\n" #symbol "_begin:\n"                                        \
-      ".incbin \"" RINGSIDE_GUEST_FOLDER "/" file "\"\n" #symbol "_end:\n"      \
-      ".previous\n");                                                           \
+#define INCLUDE_FILE(symbol, file)                               \
+  asm(".section .rodata\n"                                       \
+      ".balign 16\n" #symbol                                     \
+      "_begin:\n"                                                \
+      ".incbin \"" RINGSIDE_GUEST_FOLDER "/" file "\"\n" #symbol \
+      "_end:\n"                                                  \
+      ".previous\n");                                            \
   extern "C" const std::uint8_t symbol##_begin[], symbol##_end[];
 
 INCLUDE_FILE(guest_hello, "hello.elf")
@@ -18,7 +20,11 @@ namespace ringside {
 
 std::span<const BuiltinGuest> builtin_guests() {
   static const std::array guests{
-      BuiltinGuest{"hello", "a page of assembly: greets on the serial port and switches off", FILE_BYTES(guest_hello), {}, {}},
+      BuiltinGuest{"hello",
+                   "a page of assembly: greets on the serial port and switches off",
+                   FILE_BYTES(guest_hello),
+                   {},
+                   {}},
   };
   return guests;
 }

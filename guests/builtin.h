@@ -1,7 +1,7 @@
 // The guests that are part of the program, so that `ringside run hello` works in any folder.
 //
-// guests/ builds each image for i386; guests/builtin.cpp includes the files as bytes. The list is the registry: add a
-// guest there (see guests/README.md).
+// guests/ builds each image for i386; guests/builtin.cpp includes the files as bytes. The list is the
+// registry: add a guest there (see guests/README.md).
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,11 @@ namespace ringside {
 
 struct BuiltinGuest {
   std::string_view name;
-  std::string_view description;  ///< one line
-  std::span<const std::uint8_t> image;              ///< Multiboot 1 ELF32
-  std::span<const std::uint8_t> paravirtual_image;  ///< the same guest built for abi/paravirtual.h; empty = there is none
-  std::span<const std::uint8_t> disk;               ///< the disk that it boots with; empty = none
+  std::string_view description;         ///< one line
+  std::span<const std::uint8_t> image;  ///< Multiboot 1 ELF32
+  std::span<const std::uint8_t>
+      paravirtual_image;               ///< the same guest built for abi/paravirtual.h; empty = there is none
+  std::span<const std::uint8_t> disk;  ///< the disk that it boots with; empty = none
 };
 
 /// In the order in which a list should show them.

@@ -1,8 +1,9 @@
 /* The Multiboot 1 header: what makes an ELF file bootable by GRUB, by `qemu -kernel`, and by Ringside.
  *
- * Include it once, at the top of an image's first assembler file. The loader looks for the three words in the first
- * 8 KiB of the file, loads the ELF segments, and enters the image in 32-bit protected mode, paging off, with EAX =
- * MULTIBOOT_LOADED and EBX = the address of `struct multiboot_info`. Specification: Multiboot 0.6.96, section 3. */
+ * Include it once, at the top of an image's first assembler file. The loader looks for the three words in the
+ * first 8 KiB of the file, loads the ELF segments, and enters the image in 32-bit protected mode, paging off,
+ * with EAX = MULTIBOOT_LOADED and EBX = the address of `struct multiboot_info`. Specification: Multiboot
+ * 0.6.96, section 3. */
 #ifndef RINGSIDE_GUESTS_MULTIBOOT_H
 #define RINGSIDE_GUESTS_MULTIBOOT_H
 
@@ -16,9 +17,7 @@
 #define MULTIBOOT_INFO_COMMAND_LINE 16 /* offset of the member, for assembler */
 
 #ifdef __ASSEMBLER__
-  .section .multiboot, "a"
-  .align 4
-  .long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
+.section.multiboot, "a".align 4.long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
 #else
 #include <stdint.h>
 struct multiboot_info {
