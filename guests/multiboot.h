@@ -17,7 +17,11 @@
 #define MULTIBOOT_INFO_COMMAND_LINE 16 /* offset of the member, for assembler */
 
 #ifdef __ASSEMBLER__
-.section.multiboot, "a".align 4.long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
+/* clang-format off */
+  .section .multiboot, "a"
+  .align 4
+  .long MULTIBOOT_MAGIC, MULTIBOOT_FLAGS, -(MULTIBOOT_MAGIC + MULTIBOOT_FLAGS)
+/* clang-format on */
 #else
 #include <stdint.h>
 struct multiboot_info {
