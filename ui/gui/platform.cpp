@@ -1,0 +1,226 @@
+#include "ui/gui/platform.h"
+
+#include <SDL.h>
+
+#include <cstring>
+
+#include "cpu/host_error.h"
+#include "ui/gui/theme.h"
+#if IMGUI_VERSION_NUM >= 18900
+#include <imgui_impl_opengl3.h>
+#include <imgui_impl_sdl2.h>
+#else
+#include <backends/imgui_impl_opengl3.h>
+#include <backends/imgui_impl_sdl.h>
+#endif
+
+namespace ringside::gui {
+namespace {
+
+constexpr const char* kTitle = "Ringside";
+
+void check_video_driver() {
+  // Without a display SDL quietly draws into nothing; a user who waits for a window should hear of it.
+  const char* driver = SDL_GetCurrentVideoDriver();
+  if (driver && (!std::strcmp(driver, "offscreen") || !std::strcmp(driver, "dummy")) &&
+      !SDL_getenv("SDL_VIDEODRIVER"))
+    throw HostError(
+        "there is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set). "
+        "Run in a desktop session, or draw without a window: ringside gui --screenshot FILE.png");
+}
+
+Input pump() {
+  Input input;
+  SDL_Event event;
+  while (SDL_PollEvent(&event)) {
+#if IMGUI_VERSION_NUM >= 18700
+    // The button event's own position is right even where SDL's cached pointer is stale.
+    if (event.type == SDL_MOUSEBUTTONDOWN || event.type == SDL_MOUSEBUTTONUP)
+      ImGui::GetIO().AddMousePosEvent(static_cast<float>(event.button.x), static_cast<float>(event.button.y));
+#endif
+    ImGui_ImplSDL2_ProcessEvent(&event);
+    switch (event.type) {
+      case SDL_QUIT: input.quit = true; break;
+      case SDL_WINDOWEVENT: input.quit |= event.window.event == SDL_WINDOWEVENT_CLOSE; break;
+      case SDL_KEYDOWN:
+        input.keys.push_back({event.key.keysym.sym, (event.key.keysym.mod & KMOD_CTRL) != 0,
+                              (event.key.keysym.mod & KMOD_SHIFT) != 0});
+        break;
+      case SDL_DROPFILE:
+        input.dropped_files.emplace_back(event.drop.file);
+        SDL_free(event.drop.file);
+        break;
+      default: break;
+    }
+  }
+  return input;
+}
+
+class Window : public Platform {
+ public:
+  Window(int width, int height, Uint32 flags) {
+    if (SDL_Init(SDL_INIT_VIDEO) != 0)
+      throw HostError(std::string("SDL cannot open a display: ") + SDL_GetError() +
+                      ". Without one, use: ringside gui --screenshot FILE.png");
+    check_video_driver();
+    window_ = SDL_CreateWindow(kTitle, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
+                               flags | SDL_WINDOW_RESIZABLE);
+    if (!window_) throw HostError(std::string("SDL cannot open a window: ") + SDL_GetError());
+  }
+  ~Window() override {
+    if (window_) SDL_DestroyWindow(window_);
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+  }
+  Input poll() override { return pump(); }
+
+ protected:
+  SDL_Window* window_ = nullptr;
+};
+
+class OpenGlWindow final : public Window {
+ public:
+  OpenGlWindow(int width, int height) : Window(width, height, (set_attributes(), SDL_WINDOW_OPENGL)) {
+    context_ = SDL_GL_CreateContext(window_);
+    if (!context_) throw HostError(std::string("no OpenGL 3: ") + SDL_GetError());
+    SDL_GL_MakeCurrent(window_, context_);
+    SDL_GL_SetSwapInterval(1);
+    viewport_ = reinterpret_cast<Viewport>(SDL_GL_GetProcAddress("glViewport"));
+    clear_colour_ = reinterpret_cast<ClearColour>(SDL_GL_GetProcAddress("glClearColor"));
+    clear_ = reinterpret_cast<Clear>(SDL_GL_GetProcAddress("glClear"));
+    const auto get_string = reinterpret_cast<GetString>(SDL_GL_GetProcAddress("glGetString"));
+    if (!viewport_ || !clear_colour_ || !clear_ || !get_string)
+      throw HostError("OpenGL lacks basic functions");
+    renderer_ = reinterpret_cast<const char*>(get_string(kRenderer));
+    ImGui_ImplSDL2_InitForOpenGL(window_, context_);
+    if (!ImGui_ImplOpenGL3_Init("#version 150")) throw HostError("OpenGL 3 refused the shaders");
+  }
+  ~OpenGlWindow() override {
+    ImGui_ImplOpenGL3_Shutdown();
+    ImGui_ImplSDL2_Shutdown();
+    SDL_GL_DeleteContext(context_);
+  }
+  /// Mesa's software driver is slower than our own rasteriser.
+  bool software() const { return renderer_.find("llvmpipe") != std::string::npos; }
+  void begin_frame() override {
+    ImGui_ImplOpenGL3_NewFrame();
+    ImGui_ImplSDL2_NewFrame();
+  }
+  void end_frame() override {
+    ImGui::Render();
+    int width, height;
+    SDL_GL_GetDrawableSize(window_, &width, &height);
+    const ImVec4 background = ImGui::ColorConvertU32ToFloat4(palette().background);
+    viewport_(0, 0, width, height);
+    clear_colour_(background.x, background.y, background.z, 1);
+    clear_(kColourBuffer);
+    ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+    SDL_GL_SwapWindow(window_);
+  }
+  std::string description() const override { return "OpenGL 3: " + renderer_; }
+
+ private:
+  using Viewport = void (*)(int, int, int, int);
+  using ClearColour = void (*)(float, float, float, float);
+  using Clear = void (*)(unsigned);
+  using GetString = const unsigned char* (*)(unsigned);
+  static constexpr unsigned kRenderer = 0x1F01, kColourBuffer = 0x4000;
+  static void set_attributes() {
+    SDL_GL_SetAttribute(SDL_GL_CONTEXT_PROFILE_MASK, SDL_GL_CONTEXT_PROFILE_CORE);
+    SDL_GL_SetAttribute(SDL_GL_CONTEXT_MAJOR_VERSION, 3);
+    SDL_GL_SetAttribute(SDL_GL_CONTEXT_MINOR_VERSION, 2);
+    SDL_GL_SetAttribute(SDL_GL_DOUBLEBUFFER, 1);
+  }
+  SDL_GLContext context_ = nullptr;
+  Viewport viewport_ = nullptr;
+  ClearColour clear_colour_ = nullptr;
+  Clear clear_ = nullptr;
+  std::string renderer_;
+};
+
+class SoftwareWindow final : public Window {
+ public:
+  SoftwareWindow(int width, int height)
+      : Window(width, height, (SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"), 0)) {
+#if IMGUI_VERSION_NUM >= 18900
+    ImGui_ImplSDL2_InitForSDLRenderer(window_, nullptr);
+#else
+    ImGui_ImplSDL2_InitForSDLRenderer(window_);
+#endif
+    if (!SDL_GetWindowSurface(window_)) throw HostError(std::string("no window surface: ") + SDL_GetError());
+    raster_.attach();
+  }
+  ~SoftwareWindow() override { ImGui_ImplSDL2_Shutdown(); }
+  void begin_frame() override { ImGui_ImplSDL2_NewFrame(); }
+  void end_frame() override {
+    ImGui::Render();
+    const ImDrawData& data = *ImGui::GetDrawData();
+    const std::uint64_t now = fingerprint(data);
+    if (now == shown_) {
+      SDL_Delay(8);  // nothing changed: the window still shows it
+      return;
+    }
+    shown_ = now;
+    const int width = static_cast<int>(data.DisplaySize.x), height = static_cast<int>(data.DisplaySize.y);
+    if (picture_.width != width || picture_.height != height) picture_ = Picture(width, height);
+    raster_.draw(data, picture_, palette().background);
+    SDL_Surface* surface = SDL_GetWindowSurface(window_);
+    if (!surface) return;
+    SDL_ConvertPixels(std::min(width, surface->w), std::min(height, surface->h), SDL_PIXELFORMAT_RGBA32,
+                      picture_.pixels.data(), width * 4, surface->format->format, surface->pixels,
+                      surface->pitch);
+    SDL_UpdateWindowSurface(window_);
+  }
+  std::string description() const override { return "software rasteriser"; }
+
+ private:
+  static std::uint64_t fingerprint(const ImDrawData& data) {
+    std::uint64_t hash = 14695981039346656037ull;
+    const auto mix = [&](const void* bytes, std::size_t size) {
+      const auto* words = static_cast<const std::uint32_t*>(bytes);
+      for (std::size_t i = 0; i < size / 4; ++i) hash = (hash ^ words[i]) * 1099511628211ull;
+    };
+    mix(&data.DisplaySize, sizeof data.DisplaySize);
+    for (int i = 0; i < data.CmdListsCount; ++i) {
+      const ImDrawList& list = *data.CmdLists[i];
+      mix(list.VtxBuffer.Data, static_cast<std::size_t>(list.VtxBuffer.Size) * sizeof(ImDrawVert));
+      mix(list.IdxBuffer.Data, static_cast<std::size_t>(list.IdxBuffer.Size) * sizeof(ImDrawIdx));
+    }
+    return hash;
+  }
+  Raster raster_;
+  Picture picture_;
+  std::uint64_t shown_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Platform> Platform::open_window(int width, int height, bool software) {
+  if (!software) {
+    try {
+      auto window = std::make_unique<OpenGlWindow>(width, height);
+      if (!window->software()) return window;
+    } catch (const HostError&) {
+      // No usable OpenGL: the rasteriser needs none.
+    }
+  }
+  return std::make_unique<SoftwareWindow>(width, height);
+}
+
+Headless::Headless(int width, int height) : picture_(width, height) {
+  ImGuiIO& io = ImGui::GetIO();
+  io.DisplaySize = {static_cast<float>(width), static_cast<float>(height)};
+  io.BackendPlatformName = "none";
+#if IMGUI_VERSION_NUM < 18700
+  for (int i = 0; i < ImGuiKey_COUNT; ++i) io.KeyMap[i] = i;  // 1.86 asserts without a map
+#endif
+  raster_.attach();
+}
+
+void Headless::begin_frame() { ImGui::GetIO().DeltaTime = 1.0f / 60; }
+
+void Headless::end_frame() {
+  ImGui::Render();
+  raster_.draw(*ImGui::GetDrawData(), picture_, palette().background);
+}
+
+}  // namespace ringside::gui
