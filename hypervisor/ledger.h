@@ -79,6 +79,10 @@ class Ledger {
   Attribution attribution(const CostProfile&) const;
   std::vector<ExitStatistics> exits(const CostProfile&) const;  ///< by cycles, descending; ties by reason
   u64 samples(ExitReason) const;
+  /// The exit that end_exit() closed last, and how many have been closed so far: what an observer records.
+  ExitReason last_reason() const { return last_reason_; }
+  const EventVector& last_events() const { return last_events_; }
+  u64 exits_closed() const { return exits_closed_; }
   u64 total(CostEvent) const;  ///< inside and outside exits
   /// Cycles under the profile that drives the clock; cheap, kept up to date. See Ledger::set_active.
   void set_active(const CostProfile*);
@@ -88,8 +92,9 @@ class Ledger {
   struct Shape { ExitReason reason; EventVector events; u64 samples; };
   std::array<u64, static_cast<std::size_t>(CostEvent::kCount)> outside_{};
   std::vector<Shape> shapes_;
-  EventVector current_{};
-  ExitReason current_reason_{};
+  EventVector current_{}, last_events_{};
+  ExitReason current_reason_{}, last_reason_{};
+  u64 exits_closed_ = 0;
   bool in_exit_ = false;
   u64 idle_ = 0, active_cycles_ = 0;
   const CostProfile* active_ = nullptr;

@@ -2,12 +2,25 @@
 
 #include <fmt/format.h>
 
+#include "cpu/paging.h"
+
 namespace ringside {
 
 Outcome Monitor::unhandled(std::string_view exit_name) const {
   const CpuState s = virtual_state();
   return Outcome::stop(fmt::format("this monitor has no handler for the exit {} at {:04X}:{:08X}", exit_name,
                                    s.seg[CS].selector, s.eip));
+}
+
+std::optional<MachinePhys> Monitor::translate(LinearAddr address) const {
+  const CpuState s = virtual_state();
+  const GuestMemory& ram = host.machine.ram();
+  // A table outside RAM reads as zeroes: not present.
+  const auto read = [&](u64 physical) { return ram.read<u32>(GuestPhys(physical)).value_or(0); };
+  const PageWalk walk =
+      walk_pages(PagingMode{s.cr3, s.cr0, s.cr4, false}, address, Access::Read, false, read, [](u64, u32) {});
+  if (!walk.ok || !ram.contains(GuestPhys(walk.physical))) return std::nullopt;
+  return ram.to_machine(GuestPhys(walk.physical));
 }
 
 Outcome Monitor::on(const exits::Halted&) { return unhandled("halted"); }

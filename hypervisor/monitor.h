@@ -64,6 +64,10 @@ class Monitor {
   /// The guest's registers as the guest sees them (virtual IF, its own CR3, its own CPL).
   virtual CpuState virtual_state() const = 0;
 
+  /// Where the guest's own page tables map a linear address, without side effects: for disassembly and debuggers.
+  /// The default walks virtual_state().cr3 in guest-physical memory.
+  virtual std::optional<MachinePhys> translate(LinearAddr address) const;
+
   // -- one hook per exit
   virtual Outcome on(const exits::BudgetSpent&) { return Outcome::retry(); }
   virtual Outcome on(const exits::Stopped&) { return Outcome::retry(); }

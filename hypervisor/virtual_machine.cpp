@@ -15,6 +15,11 @@ namespace {
 constexpr std::array kModes{Mode::Native, Mode::Trap, Mode::Para, Mode::Hvm, Mode::Kvm};
 constexpr std::array<std::string_view, kModes.size()> kModeNames{"native", "trap", "para", "hvm", "kvm"};
 
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
 using SteadyClock = std::chrono::steady_clock;
 
 /// The host's clock is read only every so often: a slice of a guest with a busy timer is short.
@@ -60,6 +65,28 @@ void VirtualMachine::end(Ending ending, std::string why) {
   why_ = std::move(why);
 }
 
+void VirtualMachine::report_exit(const ExitRecord& before, const Exit& exit) {
+  ExitRecord record = before;
+  record.reason = host_->ledger.last_reason();
+  record.events = host_->ledger.last_events();
+  record.cycles = static_cast<u32>(host_->now() - before.cycle);
+  record.detail = std::visit(
+      Overloaded{
+          [](const exits::MonitorEntry& e) { return e.event.vector == vector::PF ? e.cr2 : e.event.vector; },
+          [](const exits::ExceptionOrNmi& e) {
+            return e.event.vector == vector::PF ? e.cr2 : e.event.vector;
+          },
+          [](const exits::IoInstruction& e) { return u32{e.port}; },
+          [](const exits::CrAccess& e) { return u32{e.cr}; },
+          [](const exits::Invlpg& e) { return e.address.value; },
+          [](const exits::EptViolation& e) { return static_cast<u32>(e.guest_phys.value); },
+          [](const exits::MmioAccess& e) { return static_cast<u32>(e.address.value); },
+          [](const auto&) { return u32{0}; },
+      },
+      exit);
+  observer_(record);
+}
+
 bool VirtualMachine::wait_for_event(const Limits& limits) {
   const u64 patience = host_->now() + kStuckSeconds * host_->hz();
   while (!monitor_->event_waiting()) {
@@ -99,7 +126,17 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
 
   const bool slice_over =
       std::holds_alternative<exits::BudgetSpent>(exit) || std::holds_alternative<exits::Stopped>(exit);
+  ExitRecord record;
+  if (observer_) {
+    const CpuState guest = monitor_->virtual_state();
+    record = {.index = host_->ledger.exits_closed(),
+              .instruction = instructions(),
+              .cycle = host_->now(),
+              .eip = guest.eip,
+              .cpl = static_cast<u8>(guest.cpl())};
+  }
   const Outcome outcome = dispatch(*monitor_, exit);
+  if (observer_ && host_->ledger.exits_closed() != record.index) report_exit(record, exit);
   if (const auto code = host_->machine.exit_code()) {
     guest_status_ = *code;
     end(*code == 0 ? Ending::Success : Ending::Failure,

@@ -24,6 +24,19 @@ struct VmConfig {
   std::string command_line;
 };
 
+/// One handled exit, as an observer sees it.
+struct ExitRecord {
+  u64 index = 0;        ///< 0 for the first exit of the run
+  u64 instruction = 0;  ///< guest instructions before it
+  u64 cycle = 0;        ///< simulated time when it began
+  u32 cycles = 0;       ///< what it cost under the active profile
+  u32 eip = 0;          ///< of the guest instruction that caused it
+  u8 cpl = 0;           ///< the guest's own view of its privilege
+  ExitReason reason{};
+  u32 detail = 0;       ///< vector, port, control register number or address, whichever the exit has
+  EventVector events{};
+};
+
 /// How a run ended; the numbers are the program's exit status.
 enum class Ending : u8 {
   Success = 0,   ///< the guest ended well
@@ -56,6 +69,9 @@ class VirtualMachine {
   /// `to_next_exit`. False once the guest has ended. For debuggers.
   bool step(u64 instructions, bool to_next_exit);
 
+  /// Called after every handled exit, on the thread that runs the guest. Costs nothing while empty.
+  void observe_exits(std::function<void(const ExitRecord&)> observer) { observer_ = std::move(observer); }
+
   bool ended() const { return ended_; }
   Ending ending() const { return ending_; }
   u8 guest_status() const { return guest_status_; }  ///< what the guest gave as its exit code
@@ -76,11 +92,13 @@ class VirtualMachine {
   u64 next_deadline() const;
   void let_devices_act();
   void end(Ending, std::string why);
+  void report_exit(const ExitRecord& before, const Exit& exit);
   VmConfig config_;
   Image image_;
   std::unique_ptr<Host> host_;
   std::unique_ptr<Monitor> monitor_;
   std::atomic<bool> stop_requested_{false};
+  std::function<void(const ExitRecord&)> observer_;
   u64 emulated_ = 0, fruitless_ = 0;
   bool ended_ = false;
   Ending ending_ = Ending::Budget;
