@@ -6,6 +6,32 @@
  * The guest kernel runs in ring 1, its users in ring 3, paging always on. All page tables hold *machine* addresses and
  * are read-only to the guest; it changes them by hypercall. Linear addresses from RS_MONITOR_BASE up are the
  * monitor's. Hardware interrupts are always enabled; the guest's own "interrupt flag" is shared_info.upcall_mask.
+ *
+ * Start: ring 1, the four selectors below loaded, ESI and ESP as rs_start_info says, upcall_mask 1, event_mask 0, no
+ * trap table, no callback.
+ *
+ * Frames. Faults and upcalls arrive like hardware's interrupts: EIP, CS, EFLAGS (and ESP, SS, on the stack of
+ * RS_HC_STACK_SWITCH, if ring 3 was interrupted); faults that have an error code push it last. CS shows the true ring
+ * (RPL 1 or 3). EFLAGS bit 9 is the virtual flag, !upcall_mask; a hardware gate (direct INT n) pushes it as 1, which
+ * is what it is in ring 3.
+ *
+ * Events. Before the guest runs on, after any hypercall, fault or event, the monitor makes the upcall if
+ * upcall_pending is set and upcall_mask is clear; the upcall sets upcall_mask to 1. Clearing upcall_mask is a plain
+ * store that nobody sees: the guest then looks at upcall_pending and makes some hypercall if it is set
+ * (RS_HC_VERSION does nothing else). In the upcall the guest first clears upcall_pending, then takes the bits of
+ * event_pending.
+ *
+ * Going back. To ring 3 with nothing pending the guest clears upcall_mask and uses a plain IRET, which is no trap; an
+ * upcall that slips in between finds a ring-1 frame and returns to that IRET. Every other return is RS_HC_IRET: *jump*
+ * (do not call) to its stub with EIP, CS, EFLAGS[, ESP, SS] on the stack; the stub pushes EAX and enters the monitor.
+ *
+ * Page tables are two-level, 4 KiB pages. A page becomes a page table when it is pinned, or when a directory that is
+ * being pinned points to it; before, it is ordinary memory that the guest fills by plain stores. At that moment no
+ * mapping of it may be writable and each entry must be one that RS_HC_MMU_UPDATE would take: P, RW, US, PWT, PCD, A, D
+ * and bits 9-11 are free, PS and G are refused, the frame must be the guest's own, and a page-table frame may only be
+ * mapped read-only. Entry 1023 of a directory is the monitor's: the guest leaves it 0 and ignores what it reads there.
+ * A page table stays one until it is unpinned and no directory points to it. The monitor flushes the TLB where its
+ * own safety needs it; all other flushing is the guest's.
  */
 #ifndef RINGSIDE_ABI_PARAVIRTUAL_H
 #define RINGSIDE_ABI_PARAVIRTUAL_H
@@ -38,7 +64,7 @@
 #define RS_HC_EVENT_SEND 8        /* (port) */
 #define RS_HC_SET_TIMER 9         /* (period in microseconds): periodic RS_EVENT_TIMER; 0 stops */
 #define RS_HC_CONSOLE_WRITE 10    /* (text, bytes): unbuffered, for early messages and panics */
-#define RS_HC_IRET 11             /* stack: eax, eip, cs, eflags[, esp, ss]; EFLAGS.IF sets upcall_mask = !IF */
+#define RS_HC_IRET 11             /* stack: eax, eip, cs, eflags[, esp, ss]; EFLAGS.IF sets upcall_mask = !IF; jump to it */
 #define RS_HC_MULTICALL 12        /* (struct rs_multicall *, count): returns how many were done */
 #define RS_HC_VERSION 13          /* returns RS_ABI_VERSION */
 #define RS_HC_COUNT 14
@@ -55,7 +81,7 @@
 #define RS_MMUEXT_PIN_L1 0
 #define RS_MMUEXT_PIN_L2 1
 #define RS_MMUEXT_UNPIN 2
-#define RS_MMUEXT_NEW_BASEPTR 3
+#define RS_MMUEXT_NEW_BASEPTR 3 /* of a pinned directory; flushes the TLB */
 #define RS_MMUEXT_TLB_FLUSH 4
 #define RS_MMUEXT_INVLPG 5
 
@@ -127,7 +153,8 @@ struct rs_start_info {
   char command_line[512];
 };
 
-/* Free-running indices; used modulo the array size. */
+/* Free-running indices; used modulo the array size. Output: the guest produces and sends RS_EVENT_CONSOLE, and the
+ * monitor has taken all of it when that hypercall returns. Input: RS_EVENT_CONSOLE arrives when there is some. */
 struct rs_console_ring {
   char in[1024], out[2048];
   uint32_t in_consumer, in_producer;   /* the guest consumes, the monitor produces */
@@ -155,7 +182,9 @@ struct rs_disk_response {
   uint32_t id;
   int32_t status; /* 0 or -errno */
 };
-/* The guest produces requests and sends RS_EVENT_DISK if request_event asks for it; the monitor answers in `response`. */
+/* The guest produces requests and sends RS_EVENT_DISK if request_event asks for it; the monitor answers in `response`.
+ * Either side asks to be told as soon as the other's producer passes a value, by storing that value in the *_event
+ * index: "old producer < event <= new producer" (modulo 2^32) means notify. Both start at 1 with producers at 0. */
 struct rs_disk_ring {
   uint32_t request_producer, request_event;
   uint32_t response_producer, response_event;
