@@ -144,7 +144,7 @@ struct rs_start_info {
   uint32_t page_table_pages; /* how many pages from there on are paging structures, pinned and read-only */
   uint32_t first_free_page; /* guest-physical frame number from which on RAM is unused */
   uint32_t frame_list;      /* linear address of uint32_t[ram_pages]: guest frame -> machine frame */
-  uint32_t machine_to_guest; /* linear address, in the monitor's area and read-only, of uint32_t[]: the inverse */
+  uint32_t machine_to_guest; /* linear address, below RS_MONITOR_BASE and mapped read-only, of uint32_t[]: the inverse */
   uint32_t machine_frames;  /* number of entries of machine_to_guest */
   uint32_t shared_info;     /* linear addresses, each of one page, writable */
   uint32_t console_ring;
