@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/cpu.h"
+#include "cpu/descriptor.h"
 #include "cpu/paging.h"
 #include "cpu/tlb.h"
 
@@ -78,19 +79,6 @@ void drop_code_translation(Core&, LinearAddr page);
 void drop_code_translations(Core&);
 
 // ---- cpu/segmentation.cpp
-struct Descriptor {  ///< the 8 bytes of a GDT/LDT entry, decoded
-  u32 low = 0, high = 0;
-  u32 access() const { return (high >> 8) & 0xF0FF; }  ///< VMCS layout
-  u32 dpl() const { return (high >> 13) & 3; }
-  bool present() const { return high & 0x8000; }
-  bool s() const { return high & 0x1000; }
-  u32 type() const { return (high >> 8) & 15; }
-  u32 base() const { return (low >> 16) | ((high & 0xFF) << 16) | (high & 0xFF000000u); }
-  u32 limit() const {
-    u32 raw = (low & 0xFFFF) | (high & 0xF0000);
-    return high & 0x800000 ? (raw << 12) | 0xFFF : raw;
-  }
-};
 /// Segment + offset to linear, with limit, type and present checks; #GP(0), or #SS(0) through SS.
 bool segment_address(Core&, Seg, u32 offset, u32 bytes, Access, LinearAddr& linear);
 bool load_segment(Core&, Seg, u16 selector);  ///< MOV/POP/LDS to a data or stack segment; not CS
