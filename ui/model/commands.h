@@ -1,0 +1,46 @@
+// What the user can ask of a session: typed commands, put into a queue by the windows, carried out by the simulation
+// thread in order.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hypervisor/virtual_machine.h"
+
+namespace ringside::model {
+
+namespace command {
+struct Run {};
+struct Pause {};
+struct Reset {};
+struct Step { u64 instructions = 1; };      ///< every lane (lockstep) or the focused one
+struct StepBack { u64 instructions = 1; };  ///< rebuilds and replays: deterministic, however far
+struct ToNextTrap {};
+/// Takes every lane (lockstep) or the focused one to just before guest instruction `instruction`, back or forward.
+struct Seek { u64 instruction; };
+struct SetSpeed { double instructions_per_second; };  ///< 0 = as fast as it goes
+struct SetLockstep { bool on; };
+struct SetProfile { std::string name; };  ///< re-prices what has been counted; the clock keeps its profile until Reset
+struct SetModes { std::vector<Mode> modes; };
+struct SetSensitive { SensitiveInstructions policy; };
+struct Focus { std::size_t lane; };
+struct Open { std::string guest; };  ///< a built-in name or a path
+struct Type { std::string text; bool all_lanes = true; };
+struct GoTo { u32 address; };  ///< where the disassembly starts; Follow undoes it
+struct Follow {};
+struct WalkAddress { u32 address; };
+struct AddBreakpoint {
+  enum class Kind : u8 { Address, Port, Memory, Reason, Cr3 } kind;
+  u32 value = 0;  ///< address, port or ExitReason
+};
+struct RemoveBreakpoint { u32 id; };
+}  // namespace command
+
+using Command =
+    std::variant<command::Run, command::Pause, command::Reset, command::Step, command::StepBack, command::ToNextTrap,
+                 command::Seek, command::SetSpeed, command::SetLockstep, command::SetProfile, command::SetModes,
+                 command::SetSensitive, command::Focus, command::Open, command::Type, command::GoTo, command::Follow,
+                 command::WalkAddress, command::AddBreakpoint, command::RemoveBreakpoint>;
+
+}  // namespace ringside::model

@@ -1,0 +1,78 @@
+#include "ui/model/recorder.h"
+
+namespace ringside::model {
+
+Cause cause(ExitReason reason) {
+  switch (reason) {
+    case ExitReason::ShadowPageFault:
+    case ExitReason::ShadowPageTableWrite:
+    case ExitReason::TruePageFault:
+    case ExitReason::EptViolation:
+    case ExitReason::EptMisconfiguration:
+    case ExitReason::HypercallMmuUpdate:
+    case ExitReason::Invlpg:
+    case ExitReason::CrAccess: return Cause::PageTables;
+    case ExitReason::IoInstruction:
+    case ExitReason::Mmio: return Cause::DeviceIo;
+    case ExitReason::ExternalInterrupt:
+    case ExitReason::InterruptWindow:
+    case ExitReason::Hlt: return Cause::Interrupt;
+    case ExitReason::Syscall:
+    case ExitReason::GuestException:
+    case ExitReason::ExceptionOrNmi:
+    case ExitReason::TripleFault:
+    case ExitReason::TaskSwitch: return Cause::SyscallOrFault;
+    case ExitReason::Hypercall:
+    case ExitReason::HypercallEventChannel:
+    case ExitReason::HypercallIret:
+    case ExitReason::Vmcall: return Cause::Hypercall;
+    default: return Cause::Privileged;
+  }
+}
+
+std::string_view name(Cause c) {
+  constexpr std::array<std::string_view, static_cast<std::size_t>(Cause::kCount)> kNames{
+      "page tables", "device I/O", "privileged", "interrupts", "syscall, fault", "hypercall"};
+  return kNames[static_cast<std::size_t>(c)];
+}
+
+void Recorder::record(const ExitRecord& exit) {
+  ++count_;
+  const auto index = static_cast<std::size_t>(cause(exit.reason));
+  ++by_cause_[index];
+  recent_.push_back(exit);
+  if (recent_.size() > kEventRows) recent_.pop_front();
+  if (trapped_.size() < kTrappedSites || trapped_.contains(exit.eip)) ++trapped_[exit.eip];
+
+  u64 bucket = exit.instruction / timeline_.bucket_width;
+  while (bucket >= kTimelineBuckets) {
+    auto& buckets = timeline_.buckets;
+    for (std::size_t i = 0; i < (buckets.size() + 1) / 2; ++i) {
+      auto merged = buckets[2 * i];
+      if (2 * i + 1 < buckets.size())
+        for (std::size_t c = 0; c < merged.size(); ++c) merged[c] += buckets[2 * i + 1][c];
+      buckets[i] = merged;
+    }
+    buckets.resize((buckets.size() + 1) / 2);
+    timeline_.bucket_width *= 2;
+    bucket /= 2;
+  }
+  if (timeline_.buckets.size() <= bucket) timeline_.buckets.resize(bucket + 1);
+  ++timeline_.buckets[bucket][index];
+  events_copy_.reset();
+  timeline_copy_.reset();
+}
+
+void Recorder::clear() { *this = Recorder(); }
+
+std::shared_ptr<const std::vector<ExitRecord>> Recorder::events() const {
+  if (!events_copy_) events_copy_ = std::make_shared<const std::vector<ExitRecord>>(recent_.begin(), recent_.end());
+  return events_copy_;
+}
+
+std::shared_ptr<const Timeline> Recorder::timeline() const {
+  if (!timeline_copy_) timeline_copy_ = std::make_shared<const Timeline>(timeline_);
+  return timeline_copy_;
+}
+
+}  // namespace ringside::model
