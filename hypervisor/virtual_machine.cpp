@@ -124,6 +124,10 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   const Exit exit = monitor_->enter(std::min(budget, slice));
   host_->settle();
 
+  if (const auto* stop = std::get_if<exits::DebugStop>(&exit)) {
+    debug_stop_ = *stop;
+    return Entry::Debug;
+  }
   const bool slice_over =
       std::holds_alternative<exits::BudgetSpent>(exit) || std::holds_alternative<exits::Stopped>(exit);
   ExitRecord record;
@@ -164,6 +168,7 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
 Ending VirtualMachine::run(const Limits& limits) {
   const auto start = SteadyClock::now();
   stop_requested_ = false;
+  debug_stop_.reset();
   for (unsigned entries = 1; !ended_; ++entries) {
     const u64 done = instructions() + fruitless_;
     if (done >= limits.instructions) {
@@ -179,16 +184,20 @@ Ending VirtualMachine::run(const Limits& limits) {
       why_ = fmt::format("the budget of {} seconds is spent", limits.wall_seconds);
       return ending_ = Ending::Budget;
     }
-    run_one(limits.instructions - done, limits);
+    if (run_one(limits.instructions - done, limits) == Entry::Debug) {
+      why_ = fmt::format("breakpoint at {:08X}", debug_stop_->address.value);
+      return ending_ = Ending::Budget;
+    }
   }
   return ending_;
 }
 
 bool VirtualMachine::step(u64 count, bool to_next_exit) {
-  const u64 end_at = instructions() + count;
-  while (!ended_ && instructions() < end_at) {
-    const Entry entry = run_one(end_at - instructions(), Limits{});
-    if (to_next_exit && entry == Entry::Exit) break;
+  debug_stop_.reset();
+  const auto progress = [&] { return instructions() + fruitless_; };
+  for (const u64 end_at = progress() + count; !ended_ && progress() < end_at;) {
+    const Entry entry = run_one(end_at - progress(), Limits{});
+    if (entry == Entry::Debug || (to_next_exit && entry == Entry::Exit)) break;
   }
   return !ended_;
 }

@@ -65,9 +65,11 @@ class VirtualMachine {
 
   /// Continues until the guest ends or a limit is reached; after Ending::Budget it can be called again.
   Ending run(const Limits& limits);
-  /// Runs until `instructions` more have retired, or until the next exit has been handled if that comes first and
-  /// `to_next_exit`. False once the guest has ended. For debuggers.
+  /// Runs until `instructions` more have retired (an entry that retires none counts as one), until a breakpoint, or,
+  /// with `to_next_exit`, until the next exit has been handled. False once the guest has ended. For debuggers.
   bool step(u64 instructions, bool to_next_exit);
+  /// The breakpoint or watchpoint of Cpu that ended the last run() or step(), if one did.
+  const std::optional<exits::DebugStop>& debug_stop() const { return debug_stop_; }
 
   /// Called after every handled exit, on the thread that runs the guest. Costs nothing while empty.
   void observe_exits(std::function<void(const ExitRecord&)> observer) { observer_ = std::move(observer); }
@@ -86,7 +88,7 @@ class VirtualMachine {
   const Image& image() const { return image_; }
 
  private:
-  enum class Entry : u8 { Slice, Exit };  ///< the slice ran out, or an exit was handled
+  enum class Entry : u8 { Slice, Exit, Debug };  ///< the slice ran out, an exit was handled, a breakpoint was hit
   Entry run_one(u64 budget, const Limits& limits);
   bool wait_for_event(const Limits& limits);
   u64 next_deadline() const;
@@ -99,6 +101,7 @@ class VirtualMachine {
   std::unique_ptr<Monitor> monitor_;
   std::atomic<bool> stop_requested_{false};
   std::function<void(const ExitRecord&)> observer_;
+  std::optional<exits::DebugStop> debug_stop_;
   u64 emulated_ = 0, fruitless_ = 0;
   bool ended_ = false;
   Ending ending_ = Ending::Budget;
