@@ -29,16 +29,26 @@
  * being pinned points to it; before, it is ordinary memory that the guest fills by plain stores. At that moment no
  * mapping of it may be writable and each entry must be one that RS_HC_MMU_UPDATE would take: P, RW, US, PWT, PCD, A, D
  * and bits 9-11 are free, PS and G are refused, the frame must be the guest's own, and a page-table frame may only be
- * mapped read-only. Entry 1023 of a directory is the monitor's: the guest leaves it 0 and ignores what it reads there.
+ * mapped read-only. Entries that are not present may hold anything. Entry 1023 of a directory is the monitor's, which
+ * fills it in at pinning; the guest ignores what it reads there.
  * A page table stays one until it is unpinned and no directory points to it. The monitor flushes the TLB where its
- * own safety needs it; all other flushing is the guest's.
+ * own safety needs it; all other flushing is the guest's. Refusals: -RS_EPERM a frame or entry that is not the guest's,
+ * -RS_EBUSY a frame that is in use as something else, -RS_EINVAL anything else.
+ *
+ * Pointers that a hypercall takes are linear addresses below RS_MONITOR_BASE, read and written with ring 1's rights in
+ * the current page tables; -RS_EFAULT otherwise. An operation that is refused changes nothing.
  */
 #ifndef RINGSIDE_ABI_PARAVIRTUAL_H
 #define RINGSIDE_ABI_PARAVIRTUAL_H
 
 #define RS_MONITOR_BASE 0xFFC00000 /* linear addresses from here up belong to the monitor */
 
-/* Selectors that the monitor's GDT holds at start; flat up to RS_MONITOR_BASE. Entries 1-15 are the guest's to change. */
+/* The monitor's area starts with the machine-to-guest table, which ring 1 may read; segments end where the table's
+ * space ends. The rest of the area is out of the guest's reach. */
+#define RS_SEGMENT_END 0xFFF00000
+
+/* Selectors that the monitor's GDT holds at start; flat up to RS_SEGMENT_END. Entries 1-15 are the guest's to change.
+ * At entry CS, DS, ES and SS are the kernel's, FS and GS null. */
 #define RS_KERNEL_CS 0x09
 #define RS_KERNEL_DS 0x11
 #define RS_USER_CS 0x1B
@@ -51,28 +61,37 @@
 #define RS_NOTE_FEATURES 4       /* reserved, 0 */
 
 /* Hypercall n: call hypercall_page + n * 32 with EBX, ECX, EDX the arguments; EAX returns a value, or -errno.
- * All other registers are preserved. */
+ * All other registers are preserved. Only ring 1 may call; INT 82h in ring 3 is #GP. An unknown n is -RS_ENOSYS.
+ *
+ * A batch is worked off in order. It returns how many operations were done; if that is less than `count` the next one
+ * was refused. If the first one is refused, its -errno is returned. (A batch that validates more than some million
+ * entries may also be cut short; simply continue after what was done.) */
 #define RS_HC_STUB_BYTES 32
-#define RS_HC_SET_TRAP_TABLE 0    /* (struct rs_trap *table), ends at a row with eip 0 */
+#define RS_HC_SET_TRAP_TABLE 0    /* (struct rs_trap *table), ends at a row with eip 0; other vectors stay as they are */
 #define RS_HC_STACK_SWITCH 1      /* (ss, esp): the ring-1 stack used when ring 3 is interrupted */
-#define RS_HC_UPDATE_DESCRIPTOR 2 /* (index, low, high): one GDT entry; DPL >= 1, limit below RS_MONITOR_BASE */
-#define RS_HC_MMU_UPDATE 3        /* (struct rs_mmu_update *, count <= 2048): returns how many were done */
+#define RS_HC_UPDATE_DESCRIPTOR 2 /* (index, low, high): one GDT entry. Not present, or: code (not conforming) or data (not
+                                     expand-down), DPL >= 1; the limit is cut at RS_SEGMENT_END */
+#define RS_HC_MMU_UPDATE 3        /* (struct rs_mmu_update *, count <= 2048): a batch */
 #define RS_HC_UPDATE_VA_MAPPING 4 /* (linear, pte, RS_UVMF_*): the PTE that maps `linear` in the current tables */
-#define RS_HC_MMUEXT_OP 5         /* (struct rs_mmuext_op *, count): returns how many were done */
+#define RS_HC_MMUEXT_OP 5         /* (struct rs_mmuext_op *, count <= 2048): a batch */
 #define RS_HC_SET_CALLBACK 6      /* (eip): the event upcall, in RS_KERNEL_CS */
 #define RS_HC_SCHED_OP 7          /* (RS_SCHED_*, argument) */
 #define RS_HC_EVENT_SEND 8        /* (port) */
-#define RS_HC_SET_TIMER 9         /* (period in microseconds): periodic RS_EVENT_TIMER; 0 stops */
-#define RS_HC_CONSOLE_WRITE 10    /* (text, bytes): unbuffered, for early messages and panics */
-#define RS_HC_IRET 11             /* stack: eax, eip, cs, eflags[, esp, ss]; EFLAGS.IF sets upcall_mask = !IF; jump to it */
-#define RS_HC_MULTICALL 12        /* (struct rs_multicall *, count): returns how many were done */
+#define RS_HC_SET_TIMER 9         /* (period in microseconds): periodic RS_EVENT_TIMER; 0 stops, else >= RS_TIMER_MIN */
+#define RS_HC_CONSOLE_WRITE 10    /* (text, bytes <= 4096): unbuffered, for early messages and panics */
+#define RS_HC_IRET 11             /* stack: eax, eip, cs, eflags[, esp, ss]; EFLAGS.IF sets upcall_mask = !IF; jump to it.
+                                     IOPL, VM and NT are ignored; a frame that cannot be returned to ends the guest */
+#define RS_HC_MULTICALL 12        /* (struct rs_multicall *, count <= 2048): a batch of calls, each with its result; goes on
+                                     after refused ones. Not in it: MULTICALL, IRET, SCHED_OP (-RS_EINVAL) */
 #define RS_HC_VERSION 13          /* returns RS_ABI_VERSION */
 #define RS_HC_COUNT 14
 #define RS_ABI_VERSION 1
+#define RS_BATCH_MAX 2048
+#define RS_TIMER_MIN 100 /* microseconds */
 
 #define RS_SCHED_YIELD 0
-#define RS_SCHED_BLOCK 1    /* sets upcall_mask = 0 and waits for an event */
-#define RS_SCHED_SHUTDOWN 2 /* argument: exit status of the guest, 0 = success */
+#define RS_SCHED_BLOCK 1    /* sets upcall_mask = 0 and waits for an event; returns after its upcall */
+#define RS_SCHED_SHUTDOWN 2 /* argument: exit status of the guest, 0 = success, at most 255 */
 
 #define RS_UVMF_NONE 0
 #define RS_UVMF_INVLPG 1
@@ -80,17 +99,18 @@
 
 #define RS_MMUEXT_PIN_L1 0
 #define RS_MMUEXT_PIN_L2 1
-#define RS_MMUEXT_UNPIN 2
+#define RS_MMUEXT_UNPIN 2       /* -RS_EBUSY for the directory in use */
 #define RS_MMUEXT_NEW_BASEPTR 3 /* of a pinned directory; flushes the TLB */
 #define RS_MMUEXT_TLB_FLUSH 4
 #define RS_MMUEXT_INVLPG 5
 
-#define RS_EVENT_TIMER 0
-#define RS_EVENT_CONSOLE 1
-#define RS_EVENT_DISK 2
+#define RS_EVENT_TIMER 0   /* to the guest */
+#define RS_EVENT_CONSOLE 1 /* to the guest: input arrived; to the monitor: output waits */
+#define RS_EVENT_DISK 2    /* to the guest: responses; to the monitor: requests */
 #define RS_EVENT_COUNT 3
 
 #define RS_EPERM 1
+#define RS_EIO 5
 #define RS_EFAULT 14
 #define RS_EBUSY 16
 #define RS_EINVAL 22
@@ -100,7 +120,11 @@
 #include <stdint.h>
 
 /* flags: bits 0-1 the least privileged ring that may use it by INT n; bit 2: mask events on entry.
- * A vector >= 32 whose row has flags bit 2 clear is installed as a hardware gate straight into ring 1. */
+ * A vector >= 32 whose row has flags bit 2 clear is installed as a hardware gate straight into ring 1: INT n then costs
+ * no monitor entry, upcall_mask stays as it is.
+ * cs: a ring-1 code segment of the GDT. Vectors 82h and E0h-FFh are the monitor's (-RS_EINVAL).
+ * Through any other row the monitor builds the frame. The stack must be 32-bit and writable, and a fault must have a
+ * row; otherwise the guest is ended. Privileged instructions and I/O raise #GP; CPUID and RDTSC work. */
 #define RS_TRAP_MASK_EVENTS 4
 struct rs_trap {
   uint8_t vector, flags;
@@ -123,10 +147,11 @@ struct rs_multicall {
   int32_t result;
 };
 
-/* One page, written by both sides. Interrupt frames that the monitor builds hold the virtual IF in EFLAGS bit 9. */
+/* One page, written by both sides; plain for ever. Interrupt frames that the monitor builds hold the virtual IF in EFLAGS
+ * bit 9. */
 struct rs_shared_info {
-  uint8_t upcall_pending; /* some unmasked event waits */
-  uint8_t upcall_mask;    /* 1 = events are held off; the guest's CLI is a store here */
+  uint8_t upcall_pending; /* set with the event of an unmasked port; the guest clears */
+  uint8_t upcall_mask;    /* 1 = events are held off (so at start); the guest's CLI is a store here */
   uint16_t reserved;
   uint32_t event_pending; /* bit per port; the guest clears */
   uint32_t event_mask;    /* bit per port; 1 = this port raises no upcall */
@@ -135,7 +160,9 @@ struct rs_shared_info {
   uint64_t ticks;         /* timer periods that have elapsed */
 };
 
-/* One page; ESI holds its linear address at entry. ESP is valid: a bootstrap stack of one page. */
+/* One page; ESI holds its linear address at entry. ESP is valid: a bootstrap stack of one page. The pages that follow the
+ * image (start info, shared info, rings, stack, frame list, page tables) lie below first_free_page. Initial entries have
+ * P, W, A, D in page tables, U too in directories; only the paging structures themselves are mapped without W. */
 #define RS_START_MAGIC "ringside-pv-1"
 struct rs_start_info {
   char magic[16];
@@ -144,7 +171,7 @@ struct rs_start_info {
   uint32_t page_table_pages; /* how many pages from there on are paging structures, pinned and read-only */
   uint32_t first_free_page; /* guest-physical frame number from which on RAM is unused */
   uint32_t frame_list;      /* linear address of uint32_t[ram_pages]: guest frame -> machine frame */
-  uint32_t machine_to_guest; /* linear address, below RS_MONITOR_BASE and mapped read-only, of uint32_t[]: the inverse */
+  uint32_t machine_to_guest; /* linear address, in the monitor's area but readable, of uint32_t[]: the inverse */
   uint32_t machine_frames;  /* number of entries of machine_to_guest */
   uint32_t shared_info;     /* linear addresses, each of one page, writable */
   uint32_t console_ring;
@@ -154,7 +181,8 @@ struct rs_start_info {
 };
 
 /* Free-running indices; used modulo the array size. Output: the guest produces and sends RS_EVENT_CONSOLE, and the
- * monitor has taken all of it when that hypercall returns. Input: RS_EVENT_CONSOLE arrives when there is some. */
+ * monitor has taken all of it when that hypercall returns. More than sizeof out produced is
+ * -RS_EINVAL. Input: RS_EVENT_CONSOLE arrives when there is some. */
 struct rs_console_ring {
   char in[1024], out[2048];
   uint32_t in_consumer, in_producer;   /* the guest consumes, the monitor produces */
@@ -167,7 +195,7 @@ struct rs_console_ring {
 #define RS_DISK_SEGMENTS 11
 #define RS_DISK_RING_SIZE 16
 struct rs_disk_segment {
-  uint32_t machine_frame;
+  uint32_t machine_frame; /* the guest's own; for a read not one that is a page table (-RS_EPERM) */
   uint8_t first_sector, last_sector; /* inclusive, 0-7 within the page */
   uint16_t reserved;
 };
@@ -184,7 +212,9 @@ struct rs_disk_response {
 };
 /* The guest produces requests and sends RS_EVENT_DISK if request_event asks for it; the monitor answers in `response`.
  * Either side asks to be told as soon as the other's producer passes a value, by storing that value in the *_event
- * index: "old producer < event <= new producer" (modulo 2^32) means notify. Both start at 1 with producers at 0. */
+ * index: "old producer < event <= new producer" (modulo 2^32) means notify. Both start at 1 with producers at 0.
+ * The monitor has served all requests, in order, when RS_HC_EVENT_SEND returns; more requests than the ring holds is
+ * -RS_EINVAL. */
 struct rs_disk_ring {
   uint32_t request_producer, request_event;
   uint32_t response_producer, response_event;
