@@ -121,7 +121,7 @@
 
 /* flags: bits 0-1 the least privileged ring that may use it by INT n; bit 2: mask events on entry.
  * A vector >= 32 whose row has flags bit 2 clear is installed as a hardware gate straight into ring 1: INT n then costs
- * no monitor entry, upcall_mask stays as it is.
+ * no monitor entry, and upcall_mask stays as it is.
  * cs: a ring-1 code segment of the GDT. Vectors 82h and E0h-FFh are the monitor's (-RS_EINVAL).
  * Through any other row the monitor builds the frame. The stack must be 32-bit and writable, and a fault must have a
  * row; otherwise the guest is ended. Privileged instructions and I/O raise #GP; CPUID and RDTSC work. */
@@ -181,8 +181,8 @@ struct rs_start_info {
 };
 
 /* Free-running indices; used modulo the array size. Output: the guest produces and sends RS_EVENT_CONSOLE, and the
- * monitor has taken all of it when that hypercall returns. More than sizeof out produced is
- * -RS_EINVAL. Input: RS_EVENT_CONSOLE arrives when there is some. */
+ * monitor has taken all of it when that hypercall returns; more than sizeof out produced is -RS_EINVAL. Input:
+ * RS_EVENT_CONSOLE arrives when there is some. */
 struct rs_console_ring {
   char in[1024], out[2048];
   uint32_t in_consumer, in_producer;   /* the guest consumes, the monitor produces */
