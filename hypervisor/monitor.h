@@ -96,6 +96,7 @@ class Monitor {
   virtual Outcome on(const exits::EptMisconfiguration&);
   virtual Outcome on(const exits::TaskSwitch&);
   virtual Outcome on(const exits::InvalidGuestState&);
+  virtual Outcome on(const exits::PortAccess&);
   virtual Outcome on(const exits::MmioAccess&);
   virtual Outcome on(const exits::KvmInternalError&);
   virtual Outcome on(const exits::KvmFailEntry&);

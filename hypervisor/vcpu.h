@@ -1,5 +1,5 @@
-// A virtual processor under hardware assistance: the simulated VT-x or the host's /dev/kvm. Same exits, same devices,
-// same dispatch; that is what makes one the oracle of the other.
+// A virtual processor under hardware assistance: the simulated VT-x or the host's /dev/kvm. Same exits, same
+// devices, same dispatch; that is what makes one the oracle of the other.
 #pragma once
 
 #include "hypervisor/exit.h"
@@ -16,14 +16,14 @@ class Vcpu {
   /// The registers, loaded on first use after an exit and written back by the next run().
   virtual CpuState& state() = 0;
 
+  /// The physical interrupt of the host's timer or device: takes the processor away from the guest, so that
+  /// the next run() returns ExternalInterrupt before any guest instruction.
+  virtual void interrupt() = 0;
   /// Whether an external interrupt injected now would be delivered at the next entry.
   virtual bool interruptible() = 0;
   virtual void inject(const Event& event) = 0;
   /// Makes the guest exit with InterruptWindow as soon as it can take an interrupt.
   virtual void request_interrupt_window(bool on) = 0;
-
-  /// Completes an IN, INS or MMIO read: the data that the device returned.
-  virtual void complete_read(u32 value) = 0;
 
   virtual u64 instructions() const = 0;  ///< retired; 0 where the host cannot tell
   virtual void stop() = 0;               ///< from any thread: run() returns Stopped soon

@@ -1,0 +1,54 @@
+// The instruction emulator: carries out the instruction at CS:EIP on behalf of a guest whose own attempt
+// trapped, because an operand lies in a memory-mapped device (nested paging) or in a page that the monitor
+// keeps from it (shadow paging). Real hypervisors carry one for the same reasons.
+//
+// Modelled: the integer instructions that compilers and kernels aim at memory - MOV, MOVZX/MOVSX, XCHG, the
+// ALU group, TEST, INC/DEC/NOT/NEG, MUL/IMUL/DIV/IDIV, shifts and rotates, SHLD/SHRD, SETcc, CMOVcc, PUSH/POP
+// of memory, the BT family, BSF/BSR, CMPXCHG, XADD, CMPXCHG8B, MOVS/STOS/LODS/CMPS/SCAS with REP - with
+// segmentation checks and flags. Simplified: undefined flags are those of the processor's own model where it
+// has one choice; LOCK is accepted where the manual allows it and changes nothing on one processor. Anything
+// else ends in Emulation::Kind::Unmodelled. Manual: Intel SDM vol. 2.
+#pragma once
+
+#include "cpu/paging.h"
+
+namespace ringside {
+
+/// A fault that the guest's own access would have raised. `cr2` counts for #PF only.
+struct GuestFault {
+  Event event;
+  u32 cr2 = 0;
+};
+
+/// What the emulated instruction reaches by linear address; segmentation has been applied. Implemented over
+/// the guest's page tables, RAM and devices. All return false after filling `fault`; nothing has happened
+/// then.
+class GuestOperands {
+ public:
+  virtual ~GuestOperands() = default;
+
+  /// `size` is 1, 2 or 4; the value is zero-extended. `intent` Access::Write means that a write of the same
+  /// operand follows and its rights are checked now, so that a device is not read in vain.
+  virtual bool read(LinearAddr, unsigned size, Access intent, u32& value) = 0;
+  virtual bool write(LinearAddr, unsigned size, u32 value) = 0;
+  /// One byte of code.
+  virtual bool fetch(LinearAddr, u8& byte) = 0;
+
+  GuestFault fault;
+};
+
+struct Emulation {
+  enum class Kind : u8 {
+    Done,   ///< the state is that after the instruction, EIP included
+    Again,  ///< one iteration of a REP string instruction is done; EIP still points to it
+    Fault,  ///< deliver `fault`; the state is that before the instruction, or before the faulting iteration
+    Unmodelled,  ///< the state is unchanged; `what` says which instruction
+  } kind;
+  GuestFault fault{};
+  const char* what = "";
+};
+
+/// Carries out the instruction at CS:EIP of `state`. At most one iteration of a string instruction.
+Emulation emulate(CpuState& state, GuestOperands& operands);
+
+}  // namespace ringside
