@@ -1,7 +1,8 @@
 // Exit reasons: the one list that ledger, reports, explanations and the monitors' hooks share.
 //
-// A reason is what a report shows in its VM-EXIT column. Where VMX has a basic exit reason (SDM vol. 3 appendix C) the
-// name is VMX's; classic and paravirtual monitors have reasons of their own for what VMX hides or never sees.
+// A reason is what a report shows in its VM-EXIT column. Where VMX has a basic exit reason (SDM vol. 3
+// appendix C) the name is VMX's; classic and paravirtual monitors have reasons of their own for what VMX
+// hides or never sees.
 #pragma once
 
 #include <span>
@@ -55,11 +56,11 @@ enum class ExitReason : u8 {
 
 struct ExitReasonInfo {
   ExitReason reason;
-  std::string_view name;         ///< as printed: "CR_ACCESS"
-  std::string_view what;         ///< one sentence: what this exit is
+  std::string_view name;                         ///< as printed: "CR_ACCESS"
+  std::string_view what;                         ///< one sentence: what this exit is
   std::string_view why_trap, why_para, why_hvm;  ///< why it happens in that mode; empty if it does not
   std::string_view monitor_does;
-  std::string_view manual;       ///< section of the Intel SDM, or the paper
+  std::string_view manual;  ///< section of the Intel SDM, or the paper
 };
 
 /// One row per reason, in enum order.

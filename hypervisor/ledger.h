@@ -1,10 +1,10 @@
-// The ledger counts events; a cost profile prices them. Cycles = sum of count x price, so that a finished run can be
-// re-priced without running it again.
+// The ledger counts events; a cost profile prices them. Cycles = sum of count x price, so that a finished run
+// can be re-priced without running it again.
 //
-// An exit's cost is kept as its *shape*: the vector of events that it caused. Equal shapes share a row, so the
-// minimum and maximum per reason survive re-pricing too.
-// Simplified: the time that the guest spends idle depends on when its timer fires and so on the profile it ran with;
-// re-pricing keeps the idle cycles of the run.
+// An exit's cost is kept as its *shape*: the vector of events that it caused. Equal shapes share a row, so
+// the minimum and maximum per reason survive re-pricing too. Simplified: the time that the guest spends idle
+// depends on when its timer fires and so on the profile it ran with; re-pricing keeps the idle cycles of the
+// run.
 #pragma once
 
 #include <array>
@@ -67,37 +67,89 @@ struct ExitStatistics {
 
 class Ledger {
  public:
-  /// Events outside any exit (guest instructions, TLB misses, native deliveries).
-  void count(CostEvent e, u64 n = 1);
-  /// Everything counted between begin_exit and end_exit belongs to that exit. Returns nothing; not nested.
+  /// Inside begin_exit/end_exit: an event of that exit. Outside: guest instructions, TLB misses, native
+  /// deliveries.
+  void count(CostEvent e, u64 n = 1) {
+    const auto i = static_cast<std::size_t>(e);
+    active_cycles_ += n * price_[i];
+    if (in_exit_) {
+      current_[i] += static_cast<u32>(n);
+      current_hash_ += n * kHashFactor[i];
+    } else {
+      outside_[i] += n;
+    }
+  }
+  /// Everything counted between begin_exit and end_exit belongs to that exit. Not nested.
   void begin_exit(ExitReason reason);
   /// The reason may be refined while the exit is handled (a #PF turns out to be a traced page-table write).
-  void refine_exit(ExitReason reason);
+  void refine_exit(ExitReason reason) { current_reason_ = reason; }
   void end_exit();
-  void idle(u64 cycles);
+  void idle(u64 cycles) {
+    idle_ += cycles;
+    active_cycles_ += cycles;
+  }
 
   Attribution attribution(const CostProfile&) const;
   std::vector<ExitStatistics> exits(const CostProfile&) const;  ///< by cycles, descending; ties by reason
   u64 samples(ExitReason) const;
   /// The exit that end_exit() closed last, and how many have been closed so far: what an observer records.
   ExitReason last_reason() const { return last_reason_; }
-  const EventVector& last_events() const { return last_events_; }
+  const EventVector& last_events() const { return current_; }
   u64 exits_closed() const { return exits_closed_; }
   u64 total(CostEvent) const;  ///< inside and outside exits
-  /// Cycles under the profile that drives the clock; cheap, kept up to date. See Ledger::set_active.
+  /// The profile that drives the clock. What has been counted so far is re-priced; nullptr stops the clock.
   void set_active(const CostProfile*);
+  /// Cycles under the active profile, kept up to date: attribution(active).total(), but free.
   u64 now() const { return active_cycles_; }
 
+  /// A guest that makes every exit different could fill the host's memory with shapes. From this many on, new
+  /// ones share a row per reason: sums stay exact, minimum and maximum are then those under the active
+  /// profile.
+  static constexpr std::size_t kMaxShapes = 32768;
+
  private:
-  struct Shape { ExitReason reason; EventVector events; u64 samples; };
-  std::array<u64, static_cast<std::size_t>(CostEvent::kCount)> outside_{};
+  static constexpr std::size_t kEvents = static_cast<std::size_t>(CostEvent::kCount);
+  using Totals = std::array<u64, kEvents>;
+  struct Shape {
+    ExitReason reason;
+    EventVector events;
+    u64 samples;
+  };
+  struct Overflow {
+    ExitReason reason;
+    u64 samples = 0;
+    Totals events{};
+    EventVector cheapest{}, dearest{};
+  };
+  // A linear hash of the event vector: adding an event to the current exit updates it in one step.
+  static constexpr Totals kHashFactor = [] {
+    Totals factors{};
+    u64 x = 0x9E3779B97F4A7C15u;
+    for (u64& f : factors) {
+      x ^= x >> 30;
+      x *= 0xBF58476D1CE4E5B9u;
+      x ^= x >> 27;
+      f = x | 1;
+    }
+    return factors;
+  }();
+
+  u64 price_of(const EventVector&) const;
+  void grow_index();
+  void overflow(ExitReason);
+  Totals totals() const;
+
+  Totals outside_{};
   std::vector<Shape> shapes_;
-  EventVector current_{}, last_events_{};
+  std::vector<u32> index_;  ///< open addressing, a power of two: position in shapes_ plus 1, or 0
+  std::vector<Overflow> overflow_;
+  EventVector current_{};
+  u64 current_hash_ = 0;
   ExitReason current_reason_{}, last_reason_{};
   u64 exits_closed_ = 0;
   bool in_exit_ = false;
   u64 idle_ = 0, active_cycles_ = 0;
-  const CostProfile* active_ = nullptr;
+  std::array<u32, kEvents> price_{};
 };
 
 }  // namespace ringside
