@@ -66,6 +66,15 @@ bool check_writable(Core&, LinearAddr, u32 bytes, bool user);
 bool fill_tlb(Core&, LinearAddr, Access, bool user);
 /// Instruction fetch: the machine address of the code byte, or a fault.
 bool translate_code(Core&, LinearAddr, MachinePhys& physical);
+/// The translation of `address` for a monitor's or debugger's eyes: no fault, no A/D bits, no counting.
+std::optional<MachinePhys> peek_translation(Core&, LinearAddr, bool user);
+/// Whether EFLAGS.AC and CR0.AM ask for #AC at CPL 3. While they do, no page has tags for user accesses.
+inline bool alignment_checked(const Core& core) {
+  return (core.s.eflags & eflags::AC) && (core.s.cr0 & cr0::AM);
+}
+/// Drops translations, those of instruction fetch included. Global pages survive if `keep_global`.
+void flush_tlb(Core&, bool keep_global);
+void invalidate_translation(Core&, LinearAddr);
 
 // ---- cpu/block_cache.cpp: what the memory half must tell the cache of decoded code.
 /// Whether decoded code lies in the RAM page: then its TLB entries get kTlbCode and no write tag.

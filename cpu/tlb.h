@@ -1,14 +1,17 @@
 // The translation lookaside buffer, and what makes memory access fast: an entry yields a host pointer.
 //
-// Modelled: a direct-mapped TLB with separate read, write and fetch rights per page and per privilege; global pages.
-// Simplified: its geometry is not yet any particular processor's.
+// Modelled: a direct-mapped TLB with separate read, write and fetch rights per page and per privilege; global
+// pages. Simplified: its geometry is not yet any particular processor's.
 //
-// The tag of a right that the page does not have is kNone, which no page-aligned address equals, so that the fast
-// path is one comparison: `tag == (address & ~0xFFF)`. Three things are expressed by withholding a tag:
-//   * a page holding decoded code has no write tag, so stores to it take the slow path and invalidate the code;
+// The tag of a right that the page does not have is kNone, which no page-aligned address equals, so that the
+// fast path is one comparison: `tag == (address & ~0xFFF)`. Three things are expressed by withholding a tag:
+//   * a page holding decoded code has no write tag, so stores to it take the slow path and invalidate the
+//   code;
 //   * a clean page has no write tag, so that the first store sets D;
-//   * a page above kFlatLimit (segments that are not quite flat, such as a monitor's truncated ones) or a page of a
-//     device has neither, so that every access to it takes the slow path, which checks limits and asks the bus.
+//   * a page above kFlatLimit (segments that are not quite flat, such as a monitor's truncated ones) or a
+//   page of a
+//     device has neither, so that every access to it takes the slow path, which checks limits and asks the
+//     bus.
 #pragma once
 
 #include <array>
@@ -17,14 +20,16 @@
 
 namespace ringside {
 
-/// Segments that start at 0 and reach at least this far count as flat: the fast path adds no base and checks no limit.
-/// In return no page above it ever gets a read or write tag, so accesses there take the slow path, which checks. It is a
-/// constant, and low enough that segments which a monitor truncates to protect its own top 4 MiB are still flat.
+/// Segments that start at 0 and reach at least this far count as flat: the fast path adds no base and checks
+/// no limit. In return no page above it ever gets a read or write tag, so accesses there take the slow path,
+/// which checks. It is a constant, and low enough that segments which a monitor truncates to protect its own
+/// top 4 MiB are still flat.
 inline constexpr u32 kFlatLimit = 0xFFBFFFFF;
 
 struct TlbEntry {
   static constexpr u32 kNone = 1;
-  u32 read_tag = kNone;   ///< usable at the current privilege by the fast path
+  static constexpr u32 kEmptied = 3;  ///< page_tag only: no page, but the slot is listed in Tlb::filled
+  u32 read_tag = kNone;               ///< usable at the current privilege by the fast path
   u32 write_tag = kNone;
   u64 host_minus_linear = 0;  ///< add the linear address to get the host address
 
@@ -34,13 +39,30 @@ struct TlbEntry {
   u64 physical = 0;      ///< machine address of the page
 };
 
-enum TlbFlag : u32 { kTlbWritable = 1, kTlbUser = 2, kTlbGlobal = 4, kTlbDirty = 8, kTlbMmio = 16, kTlbCode = 32 };
+/// kTlbWritable: a store may go ahead at this entry's privilege (W, WP, EPT and D all permit it).
+enum TlbFlag : u32 {
+  kTlbWritable = 1,
+  kTlbUser = 2,
+  kTlbGlobal = 4,
+  kTlbMmio = 16,
+  kTlbCode = 32,
+  kTlbExecutable = 64,  ///< a fetch may go ahead (EPT)
+  kTlbLarge = 128,      ///< one 4 KiB piece of a 2 or 4 MiB page
+  kTlbRom = 256,
+};
 
 struct Tlb {
   static constexpr u32 kEntries = 1024;
   // Supervisor and user accesses have an array each, so that a change of privilege costs nothing.
   std::array<TlbEntry, kEntries> supervisor, user;
 
+  /// Which entries are in use, so that a flush costs what was filled: index, plus kEntries for those of
+  /// `user`.
+  std::array<u16, 2 * kEntries> filled{};
+  u32 filled_count = 0;
+  bool large_pages = false;  ///< some entry has kTlbLarge
+
+  TlbEntry& entry(LinearAddr a, bool for_user) { return (for_user ? user : supervisor)[index(a)]; }
   static u32 index(LinearAddr a) { return (a.value >> 12) & (kEntries - 1); }
 };
 

@@ -1,0 +1,257 @@
+// Memory access by linear address, the slow path: whatever the tags of the TLB do not settle.
+//
+// Modelled: TLB fill by the one- or two-dimensional page walk, accesses that cross a page (all of it is
+// checked before any of it is written), devices, ROM (stores vanish), #AC. Simplified: an access to a device
+// that crosses a page or is wider than 4 bytes reaches the bus in pieces. Manual: Intel SDM vol. 3 ch. 4
+// (paging), 29.3 (EPT), 6.15 (#PF, #AC).
+#include <algorithm>
+#include <cstring>
+
+#include "cpu/core.h"
+#include "cpu/ept.h"
+
+namespace ringside {
+namespace {
+
+u32 read_physical(Core& core, MachinePhys address) {
+  u32 value;
+  if (const u8* p = core.memory.at(address, sizeof value)) {
+    std::memcpy(&value, p, sizeof value);
+    return value;
+  }
+  return core.bus.mmio_read(address, 4);
+}
+
+void write_physical(Core& core, MachinePhys address, u32 value) {
+  u8* p = core.memory.at(address, sizeof value);
+  if (!p || core.memory.kind(address) != PageKind::Ram)
+    return;  // page tables in a device or in ROM keep no A and D bits
+  std::memcpy(p, &value, sizeof value);
+  if (holds_code(core, address.page())) code_written(core, address, sizeof value);
+}
+
+/// The guest's physical memory as the page walk sees it: machine memory itself, or through the nested tables.
+class WalkMemory {
+ public:
+  WalkMemory(Core& core, LinearAddr linear)
+      : core_(core), linear_(linear), nested_(core.vmcs && core.vmcs->enable_ept) {}
+
+  bool nested() const { return nested_; }
+  bool failed() const { return failed_; }
+  u64 nested_references() const { return references_; }
+
+  /// Translates in the nested dimension; on failure records the exit, and the walk is to be abandoned.
+  bool translate(GuestPhys guest, Access access, bool during_walk, EptWalk& walk) {
+    walk = walk_ept(core_.memory, core_.vmcs->ept_root, core_.vmcs->ept_levels, guest);
+    if (walk.permits(access)) return true;
+    failed_ = true;
+    if (walk.misconfigured) return core_.exit(exits::EptMisconfiguration{guest});
+    return core_.exit(exits::EptViolation{guest, linear_,
+                                          access == Access::Read || (during_walk && access == Access::Write),
+                                          access == Access::Write, access == Access::Fetch, walk.readable,
+                                          walk.writable, walk.executable, during_walk});
+  }
+
+  u32 read(u64 address) {
+    if (!nested_) return read_physical(core_, MachinePhys(address));
+    EptWalk walk;
+    if (failed_ || !translate(GuestPhys(address), Access::Read, true, walk))
+      return 0;  // "not present": ends the walk
+    if ((address & 4) == 0 || !pae())
+      references_ += walk.count;  // the second half of a PAE entry is the same reference
+    return read_physical(core_, walk.physical);
+  }
+
+  void write(u64 address, u32 value) {
+    if (!nested_) return write_physical(core_, MachinePhys(address), value);
+    EptWalk walk;
+    if (!failed_ && translate(GuestPhys(address), Access::Write, true, walk))
+      write_physical(core_, walk.physical, value);
+  }
+
+  void count_final(const EptWalk& walk) { references_ += walk.count; }
+
+ private:
+  bool pae() const { return core_.s.cr4 & cr4::PAE; }
+
+  Core& core_;
+  LinearAddr linear_;
+  bool nested_, failed_ = false;
+  u64 references_ = 0;
+};
+
+TlbEntry* usable_entry(Core& core, LinearAddr address, Access access, bool user) {
+  TlbEntry& entry = core.tlb.entry(address, user);
+  if (entry.page_tag != address.page().value) return nullptr;
+  if (access == Access::Write && !(entry.flags & kTlbWritable)) return nullptr;
+  if (access == Access::Fetch && !(entry.flags & kTlbExecutable)) return nullptr;
+  return &entry;
+}
+
+/// The entry that permits the access, filled if need be; nullptr after a fault.
+TlbEntry* find_entry(Core& core, LinearAddr address, Access access, bool user) {
+  if (TlbEntry* entry = usable_entry(core, address, access, user)) return entry;
+  return fill_tlb(core, address, access, user) ? &core.tlb.entry(address, user) : nullptr;
+}
+
+void read_piece(Core& core, const TlbEntry& entry, LinearAddr address, u8* into, u32 bytes) {
+  const MachinePhys physical(entry.physical + address.offset());
+  if (!(entry.flags & kTlbMmio)) {
+    std::memcpy(into, core.memory.data() + physical.value, bytes);
+    return;
+  }
+  for (u32 done = 0; done < bytes;) {
+    const u32 size = bytes - done >= 4 ? 4 : bytes - done >= 2 ? 2 : 1;
+    const u32 value = core.bus.mmio_read(physical + done, size);
+    core.counters.mmio_accesses++;
+    std::memcpy(into + done, &value, size);
+    done += size;
+  }
+}
+
+void write_piece(Core& core, const TlbEntry& entry, LinearAddr address, const u8* from, u32 bytes) {
+  const MachinePhys physical(entry.physical + address.offset());
+  if (entry.flags & kTlbRom) return;
+  if (!(entry.flags & kTlbMmio)) {
+    std::memcpy(core.memory.data() + physical.value, from, bytes);
+    if (holds_code(core, physical.page())) code_written(core, physical, bytes);
+    return;
+  }
+  for (u32 done = 0; done < bytes;) {
+    const u32 size = bytes - done >= 4 ? 4 : bytes - done >= 2 ? 2 : 1;
+    u32 value = 0;
+    std::memcpy(&value, from + done, size);
+    core.counters.mmio_accesses++;
+    core.bus.mmio_write(physical + done, value, size);
+    done += size;
+  }
+}
+
+bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
+  return user && (address.value & (bytes - 1)) && alignment_checked(core);
+}
+
+}  // namespace
+
+bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
+  core.counters.tlb_misses++;
+  WalkMemory memory(core, address);
+  const PageWalk walk = walk_pages(
+      PagingMode{core.s.cr3, core.s.cr0, core.s.cr4, user}, address, access, true,
+      [&](u64 at) { return memory.read(at); }, [&](u64 at, u32 value) { memory.write(at, value); });
+  core.counters.walk_references += walk.count + memory.nested_references();
+  core.counters.nested_references += memory.nested_references();
+  if (memory.failed()) return false;
+  if (!walk.ok) return core.raise_page_fault(walk.error_code, address);
+
+  MachinePhys physical(walk.physical);
+  bool writable = (walk.writable || (!user && !(core.s.cr0 & cr0::WP))) && walk.dirty, executable = true;
+  if (memory.nested()) {
+    EptWalk nested;
+    if (!memory.translate(GuestPhys(walk.physical), access, false, nested)) return false;
+    core.counters.walk_references += nested.count;
+    core.counters.nested_references += nested.count;
+    physical = nested.physical;
+    writable &= nested.writable;
+    executable = nested.executable;
+  }
+
+  const MachinePhys page = physical.page();
+  const PageKind kind = core.memory.kind(page);
+  const bool code = kind == PageKind::Ram && holds_code(core, page);
+  TlbEntry& entry = core.tlb.entry(address, user);
+  if (entry.page_tag == TlbEntry::kNone)
+    core.tlb.filled[core.tlb.filled_count++] = Tlb::index(address) + (user ? Tlb::kEntries : 0);
+  entry.page_tag = address.page().value;
+  entry.physical = page.value;
+  const bool large = walk.page_bytes > kPageSize;
+  entry.flags = writable * kTlbWritable | walk.user * kTlbUser | walk.global * kTlbGlobal |
+                (kind == PageKind::Mmio) * kTlbMmio | (kind == PageKind::Rom) * kTlbRom | code * kTlbCode |
+                executable * kTlbExecutable | large * kTlbLarge;
+  core.tlb.large_pages |= large;
+
+  const bool fast = kind != PageKind::Mmio && (address.value | kPageMask) <= kFlatLimit &&
+                    !(user && alignment_checked(core));
+  entry.read_tag = fast ? entry.page_tag : TlbEntry::kNone;
+  entry.write_tag = fast && writable && kind == PageKind::Ram && !code ? entry.page_tag : TlbEntry::kNone;
+  entry.host_minus_linear =
+      kind == PageKind::Mmio ? 0 : reinterpret_cast<u64>(core.memory.data()) + page.value - entry.page_tag;
+  return true;
+}
+
+bool translate_code(Core& core, LinearAddr address, MachinePhys& physical) {
+  const TlbEntry* entry = find_entry(core, address, Access::Fetch, core.user());
+  if (!entry) return false;
+  physical = MachinePhys(entry->physical + address.offset());
+  return true;
+}
+
+std::optional<MachinePhys> peek_translation(Core& core, LinearAddr address, bool user) {
+  const bool nested = core.vmcs && core.vmcs->enable_ept;
+  auto to_machine = [&](u64 guest) -> std::optional<MachinePhys> {
+    if (!nested) return MachinePhys(guest);
+    const EptWalk walk = walk_ept(core.memory, core.vmcs->ept_root, core.vmcs->ept_levels, GuestPhys(guest));
+    if (!walk.mapped) return std::nullopt;
+    return walk.physical;
+  };
+  auto read = [&](u64 at) -> u32 {
+    u32 value = 0;
+    const auto machine = to_machine(at);
+    const u8* p = machine ? core.memory.at(*machine, sizeof value) : nullptr;
+    if (p) std::memcpy(&value, p, sizeof value);
+    return value;
+  };
+  const PageWalk walk = walk_pages(PagingMode{core.s.cr3, core.s.cr0, core.s.cr4, user}, address,
+                                   Access::Read, false, read, [](u64, u32) {});
+  if (!walk.ok) return std::nullopt;
+  return to_machine(walk.physical);
+}
+
+template <class T>
+bool read_linear(Core& core, LinearAddr address, T& value, bool user) {
+  if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
+  u8 bytes[sizeof(T)];
+  const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
+  const TlbEntry* entry = find_entry(core, address, Access::Read, user);
+  if (!entry) return false;
+  const LinearAddr next = address + first;
+  const TlbEntry* second = first < sizeof(T) ? find_entry(core, next, Access::Read, user) : nullptr;
+  if (first < sizeof(T) && !second) return false;
+  read_piece(core, *entry, address, bytes, first);
+  if (second) read_piece(core, *second, next, bytes + first, sizeof(T) - first);
+  std::memcpy(&value, bytes, sizeof(T));
+  return true;
+}
+
+template <class T>
+bool write_linear(Core& core, LinearAddr address, T value, bool user) {
+  if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
+  u8 bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
+  const TlbEntry* entry = find_entry(core, address, Access::Write, user);
+  if (!entry) return false;
+  const LinearAddr next = address + first;
+  const TlbEntry* second = first < sizeof(T) ? find_entry(core, next, Access::Write, user) : nullptr;
+  if (first < sizeof(T) && !second) return false;
+  write_piece(core, *entry, address, bytes, first);
+  if (second) write_piece(core, *second, next, bytes + first, sizeof(T) - first);
+  return true;
+}
+
+bool check_writable(Core& core, LinearAddr address, u32 bytes, bool user) {
+  if (!find_entry(core, address, Access::Write, user)) return false;
+  const LinearAddr last = address + (bytes - 1);
+  return last.page() == address.page() || find_entry(core, last, Access::Write, user);
+}
+
+template bool read_linear(Core&, LinearAddr, u8&, bool);
+template bool read_linear(Core&, LinearAddr, u16&, bool);
+template bool read_linear(Core&, LinearAddr, u32&, bool);
+template bool read_linear(Core&, LinearAddr, u64&, bool);
+template bool write_linear(Core&, LinearAddr, u8, bool);
+template bool write_linear(Core&, LinearAddr, u16, bool);
+template bool write_linear(Core&, LinearAddr, u32, bool);
+template bool write_linear(Core&, LinearAddr, u64, bool);
+
+}  // namespace ringside
