@@ -27,9 +27,11 @@ class GuestOperands {
  public:
   virtual ~GuestOperands() = default;
 
-  /// `size` is 1, 2 or 4; the value is zero-extended. `intent` Access::Write means that a write of the same
-  /// operand follows and its rights are checked now, so that a device is not read in vain.
-  virtual bool read(LinearAddr, unsigned size, Access intent, u32& value) = 0;
+  /// Whether an access of `size` bytes would succeed; nothing is accessed. Before a read-modify-write the
+  /// rights to write are checked, so that a device is not read in vain.
+  virtual bool check(LinearAddr, unsigned size, Access) = 0;
+  /// `size` is 1, 2 or 4; the value is zero-extended.
+  virtual bool read(LinearAddr, unsigned size, u32& value) = 0;
   virtual bool write(LinearAddr, unsigned size, u32 value) = 0;
   /// One byte of code.
   virtual bool fetch(LinearAddr, u8& byte) = 0;
