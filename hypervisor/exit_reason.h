@@ -54,6 +54,19 @@ enum class ExitReason : u8 {
   kCount
 };
 
+/// What an exit is about: the rows of a comparison between techniques, whose exit reasons differ.
+enum class ExitTopic : u8 {
+  PageTables,    ///< guest page tables and address spaces
+  PageFaults,    ///< page faults that belong to the guest
+  Devices,       ///< ports, memory-mapped devices, rings
+  Interrupts,    ///< device interrupts, their window, waiting for one, returning from one
+  SystemCalls,   ///< system calls and exceptions of the guest's processes, bounced into its kernel
+  Instructions,  ///< privileged and sensitive instructions that are none of the above
+  Errors,
+  kCount
+};
+std::string_view name(ExitTopic);
+
 struct ExitReasonInfo {
   ExitReason reason;
   std::string_view name;                         ///< as printed: "CR_ACCESS"
@@ -61,6 +74,7 @@ struct ExitReasonInfo {
   std::string_view why_trap, why_para, why_hvm;  ///< why it happens in that mode; empty if it does not
   std::string_view monitor_does;
   std::string_view manual;  ///< section of the Intel SDM, or the paper
+  ExitTopic topic;
 };
 
 /// One row per reason, in enum order.
