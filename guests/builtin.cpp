@@ -13,8 +13,6 @@
   extern "C" const std::uint8_t symbol##_begin[], symbol##_end[];
 
 INCLUDE_FILE(guest_hello, "hello.elf")
-INCLUDE_FILE(guest_kernel, "kernel.elf")
-INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
 
 #define FILE_BYTES(symbol) std::span<const std::uint8_t>(symbol##_begin, symbol##_end)
 
@@ -22,17 +20,11 @@ namespace ringside {
 
 std::span<const BuiltinGuest> builtin_guests() {
   static const std::array guests{
-      BuiltinGuest{
-          .name = "hello",
-          .description = "a page of assembly: greets on the serial port and switches off",
-          .image = FILE_BYTES(guest_hello),
-      },
-      BuiltinGuest{
-          .name = "kernel",
-          .description = "a small Unix-like kernel with processes, paging, pipes, a disk and a shell",
-          .image = FILE_BYTES(guest_kernel),
-          .disk = FILE_BYTES(guest_kernel_disk),
-      },
+      BuiltinGuest{"hello",
+                   "a page of assembly: greets on the serial port and switches off",
+                   FILE_BYTES(guest_hello),
+                   {},
+                   {}},
   };
   return guests;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cpu/state.h"
 #include "hypervisor/guest_memory.h"
 
 namespace ringside {

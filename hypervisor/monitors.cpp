@@ -1,28 +1,32 @@
 // The one list of monitors: which class serves which mode, and how much machine memory it needs for itself.
 #include "cpu/host_error.h"
 #include "hypervisor/bare_metal.h"
+#include "hypervisor/para/para_monitor.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside {
 namespace {
 constexpr u64 kMiB = 1u << 20;
-}
+constexpr u64 whole_pages(u64 bytes) { return (bytes + kPageMask) & ~u64{kPageMask}; }
+}  // namespace
 
 u64 monitor_bytes(Mode mode, u64 ram_bytes) {
   switch (mode) {
     case Mode::Native: return 0;
     case Mode::Trap: return 8 * kMiB + ram_bytes / 64;  // shadow tables; recycled when they run out
     case Mode::Para:
-      return 2 * kMiB + ram_bytes / 256;  // the machine-to-guest table and the monitor's own mappings
+      return whole_pages(2 * kMiB +
+                         ram_bytes / 256);  // the machine-to-guest table and the monitor's own mappings
     case Mode::Hvm: return 2 * kMiB + ram_bytes / 256;  // nested page tables
     case Mode::Kvm: return 0;                           // the host kernel keeps its own
   }
   return 0;
 }
 
-std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig&) {
+std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& config) {
   switch (mode) {
     case Mode::Native: return std::make_unique<BareMetal>(host);
+    case Mode::Para: return std::make_unique<ParaMonitor>(host, config.host.machine.disk);
     default: throw HostError("this mode has no monitor in this build");
   }
 }

@@ -39,7 +39,8 @@ Mode parse_mode(std::string_view text) {
 }
 
 VirtualMachine::VirtualMachine(const Image& image, const VmConfig& config) : config_(config), image_(image) {
-  config_.host.cpu.sensitive = config.sensitive;
+  // A paravirtual kernel avoids what does not trap, and so needs no hypothetical processor.
+  config_.host.cpu.sensitive = config.mode == Mode::Para ? SensitiveInstructions::Leak : config.sensitive;
   config_.host.monitor_bytes = monitor_bytes(config.mode, config.host.ram_bytes);
   host_ = std::make_unique<Host>(config_.host);
   monitor_ = make_monitor(config_.mode, *host_, config_);

@@ -1,2 +1,0 @@
-/* false: ends badly. */
-int main(void) { return 1; }

@@ -1,2 +1,0 @@
-/* true: ends well. */
-int main(void) { return 0; }
