@@ -43,4 +43,7 @@ using Command =
                  command::SetSensitive, command::Focus, command::Open, command::Type, command::GoTo, command::Follow,
                  command::WalkAddress, command::AddBreakpoint, command::RemoveBreakpoint>;
 
+/// "port 3F8h", "address c0101234", ...
+std::string describe(const command::AddBreakpoint& breakpoint);
+
 }  // namespace ringside::model

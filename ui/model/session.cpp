@@ -1,0 +1,255 @@
+#include "ui/model/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "cpu/host_error.h"
+#include "guests/builtin.h"
+
+namespace ringside::model {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+constexpr double kSliceSeconds = 0.012;
+constexpr std::chrono::milliseconds kFrameInterval{16}, kIdleWait{15};
+constexpr u64 kShortestSlice = 1'000, kLongestSlice = 4'000'000;
+
+double seconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+}  // namespace
+
+SessionCore::SessionCore(const SessionOptions& options)
+    : options_(options),
+      source_(open_guest(options.guest, options.command_line)),
+      run_profile_(options.profile.empty() ? &default_cost_profile() : &cost_profile(options.profile)),
+      price_profile_(run_profile_) {
+  rebuild();
+}
+
+void SessionCore::say(std::string message, bool error) {
+  message_ = std::move(message);
+  message_is_error_ = error;
+}
+
+void SessionCore::rebuild() {
+  lanes_.clear();
+  for (Mode mode : options_.modes) {
+    lanes_.push_back(
+        std::make_unique<Lane>(mode, source_, LaneOptions{.profile = run_profile_, .sensitive = options_.sensitive}));
+    lanes_.back()->set_breakpoints(breakpoints_);
+  }
+  focus_ = std::min(focus_, lanes_.empty() ? 0 : lanes_.size() - 1);
+  disassemble_at_.reset();
+}
+
+void SessionCore::open(const std::string& name) {
+  GuestSource opened = open_guest(name, {});  // throws before anything has changed
+  running_ = false;
+  lanes_.clear();
+  source_ = std::move(opened);
+  options_.guest = name;
+  rebuild();
+  say("opened " + source_.name);
+}
+
+std::vector<Lane*> SessionCore::chosen() {
+  std::vector<Lane*> result;
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (lockstep_ || i == focus_) result.push_back(lanes_[i].get());
+  return result;
+}
+
+struct SessionCore::Executor {
+  SessionCore& core;
+
+  void operator()(const command::Run&) const {
+    core.running_ = true;
+    core.say("");
+  }
+  void operator()(const command::Pause&) const { core.running_ = false; }
+  void operator()(const command::Reset&) const {
+    core.running_ = false;
+    core.run_profile_ = core.price_profile_;
+    core.rebuild();
+  }
+  void operator()(const command::Step& c) const {
+    core.running_ = false;
+    for (Lane* lane : core.chosen()) lane->step(c.instructions);
+  }
+  void operator()(const command::StepBack& c) const {
+    core.running_ = false;
+    for (Lane* lane : core.chosen()) lane->seek(lane->instructions() - std::min(c.instructions, lane->instructions()));
+  }
+  void operator()(const command::ToNextTrap&) const {
+    core.running_ = false;
+    for (Lane* lane : core.chosen()) lane->to_next_trap();
+  }
+  void operator()(const command::Seek& c) const {
+    core.running_ = false;
+    for (Lane* lane : core.chosen()) lane->seek(c.instruction);
+    core.disassemble_at_.reset();
+  }
+  void operator()(const command::SetSpeed& c) const { core.speed_ = std::max(0.0, c.instructions_per_second); }
+  void operator()(const command::SetLockstep& c) const { core.lockstep_ = c.on; }
+  void operator()(const command::SetProfile& c) const {
+    core.price_profile_ = &cost_profile(c.name);
+    core.say(fmt::format("re-priced with {}; the guest's clock follows it after a reset", c.name));
+  }
+  void operator()(const command::SetModes& c) const {
+    core.options_.modes = c.modes;
+    core.running_ = false;
+    core.rebuild();
+  }
+  void operator()(const command::SetSensitive& c) const {
+    core.options_.sensitive = c.policy;
+    core.running_ = false;
+    core.rebuild();
+  }
+  void operator()(const command::Focus& c) const {
+    if (c.lane < core.lanes_.size()) core.focus_ = c.lane;
+  }
+  void operator()(const command::Open& c) const { core.open(c.guest); }
+  void operator()(const command::Type& c) const {
+    for (std::size_t i = 0; i < core.lanes_.size(); ++i)
+      if (c.all_lanes || i == core.focus_) core.lanes_[i]->type(c.text);
+  }
+  void operator()(const command::GoTo& c) const { core.disassemble_at_ = c.address; }
+  void operator()(const command::Follow&) const { core.disassemble_at_.reset(); }
+  void operator()(const command::WalkAddress& c) const { core.walk_address_ = c.address; }
+  void operator()(const command::AddBreakpoint& c) const {
+    core.breakpoints_.push_back({core.next_breakpoint_++, c});
+    for (auto& lane : core.lanes_) lane->set_breakpoints(core.breakpoints_);
+  }
+  void operator()(const command::RemoveBreakpoint& c) const {
+    std::erase_if(core.breakpoints_, [&](const Breakpoint& b) { return b.id == c.id; });
+    for (auto& lane : core.lanes_) lane->set_breakpoints(core.breakpoints_);
+  }
+};
+
+void SessionCore::execute(const Command& command) {
+  try {
+    std::visit(Executor{*this}, command);
+  } catch (const HostError& e) {
+    say(e.what(), true);
+  }
+}
+
+bool SessionCore::run_slice(double seconds) {
+  if (!running_) return false;
+  const auto start = SteadyClock::now();
+  u64 quota = slice_instructions_;
+  if (speed_ > 0) {
+    carry_ += speed_ * seconds;
+    quota = static_cast<u64>(carry_);
+    carry_ -= static_cast<double>(quota);
+    if (quota == 0) return true;
+  }
+  // In lockstep every lane is taken to the same guest instruction; lanes that are ahead wait.
+  u64 target = ~u64{0};
+  for (Lane* lane : chosen())
+    if (!lane->ended()) target = std::min(target, lane->instructions());
+  bool alive = false, all_idle = true;
+  for (Lane* lane : chosen()) {
+    if (lane->ended()) continue;
+    alive = true;
+    const u64 goal = target + quota;
+    if (lane->instructions() < goal && lane->run(goal - lane->instructions())) {
+      running_ = false;
+      say(fmt::format("{}: {}", name(lane->mode()), lane->reason()));
+    }
+    all_idle &= lane->idle();
+  }
+  if (!alive) {
+    running_ = false;
+    say("every guest has ended");
+  }
+  if (speed_ <= 0) {
+    const double took = seconds_since(start);
+    if (took < seconds / 2) slice_instructions_ = std::min(slice_instructions_ * 2, kLongestSlice);
+    if (took > seconds * 2) slice_instructions_ = std::max(slice_instructions_ / 2, kShortestSlice);
+  }
+  return running_ && !all_idle;
+}
+
+FramePtr SessionCore::frame() {
+  auto frame = std::make_shared<Frame>();
+  frame->serial = ++serial_;
+  frame->guest = source_.name;
+  frame->profile = price_profile_->name;
+  frame->hz = price_profile_->hz;
+  frame->running = running_;
+  frame->lockstep = lockstep_;
+  frame->speed = speed_;
+  frame->focus = focus_;
+  frame->message = message_;
+  frame->message_is_error = message_is_error_;
+  double native = 0;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    LaneFrame lane = lanes_[i]->frame(*price_profile_, disassemble_at_, walk_address_, i == focus_);
+    if (running_ && lane.state == LaneState::Paused) lane.state = LaneState::Running;
+    const double busy = static_cast<double>(lane.attribution.total() - lane.attribution[Bucket::Idle]);
+    const double per_instruction = lane.instructions ? busy / static_cast<double>(lane.instructions) : 0;
+    if (lane.mode == Mode::Native) native = per_instruction;
+    lane.overhead = native > 0 ? per_instruction / native : 0;
+    frame->lanes.push_back(std::move(lane));
+  }
+  for (const Breakpoint& b : breakpoints_) frame->breakpoints.push_back({b.id, describe(b.what)});
+  return frame;
+}
+
+Session::Session(const SessionOptions& options) : core_(options) {
+  frame_ = core_.frame();
+  thread_ = std::jthread([this](const std::stop_token& stop) { simulate(stop); });
+}
+
+Session::~Session() {
+  thread_.request_stop();
+  wake_.notify_all();
+}
+
+void Session::send(Command command) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(command));
+  }
+  wake_.notify_all();
+}
+
+FramePtr Session::frame() const { return frame_.load(); }
+
+void Session::simulate(const std::stop_token& stop) {
+  auto published = SteadyClock::now();
+  bool changed = false, waiting = true;
+  while (!stop.stop_requested()) {
+    std::vector<Command> commands;
+    {
+      std::unique_lock lock(mutex_);
+      if (waiting && queue_.empty()) {
+        // A running session whose guests only wait for input looks again soon; a paused one sleeps.
+        if (core_.running())
+          wake_.wait_for(lock, stop, kIdleWait, [&] { return !queue_.empty(); });
+        else
+          wake_.wait(lock, stop, [&] { return !queue_.empty(); });
+      }
+      commands.swap(queue_);
+    }
+    for (const Command& c : commands) core_.execute(c);
+    changed |= !commands.empty();
+    waiting = true;
+    if (core_.running()) {
+      waiting = !core_.run_slice(kSliceSeconds);
+      changed = true;
+    }
+    if (changed && (waiting || !commands.empty() || SteadyClock::now() - published > kFrameInterval)) {
+      frame_ = core_.frame();
+      published = SteadyClock::now();
+      changed = false;
+    }
+  }
+}
+
+}  // namespace ringside::model
