@@ -1,0 +1,26 @@
+// The application: a layout of windows per view, and the keyboard.
+#pragma once
+
+#include "ui/gui/context.h"
+#include "ui/gui/platform.h"
+
+namespace ringside::gui {
+
+class App {
+ public:
+  explicit App(const Fonts& fonts) : fonts_(fonts) {}
+
+  UiState ui;
+
+  /// Draws one frame between ImGui::NewFrame and Render; returns what the user asked for.
+  std::vector<model::Command> draw(const model::Frame& frame, const Input& input);
+  const Layout& layout() const { return layout_; }
+
+ private:
+  void keys(Context& c, const Input& input);
+
+  Fonts fonts_;
+  Layout layout_;
+};
+
+}  // namespace ringside::gui

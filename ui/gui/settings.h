@@ -1,0 +1,27 @@
+// What the app remembers between starts, in $XDG_CONFIG_HOME/ringside/settings.json (or ~/.config/...).
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "ui/gui/context.h"
+
+namespace ringside::gui {
+
+struct Settings {
+  Theme theme = Theme::Dark;
+  float scale = 1;
+  View view = View::Compare;
+  bool show_labs = false;
+  std::string guest = "kernel", profile;
+  int width = 1600, height = 900;
+};
+
+std::filesystem::path settings_path();
+/// Defaults for what is missing. A file that is no settings file is set aside as settings.json.corrupt, never fatal;
+/// `notice` then says so.
+Settings load_settings(const std::filesystem::path& path, std::string& notice);
+/// Writes a new file and renames it into place, so that a crash never leaves half of one. False if it cannot.
+bool save_settings(const std::filesystem::path& path, const Settings& settings);
+
+}  // namespace ringside::gui

@@ -1,0 +1,153 @@
+// One card per technique, all bars on a common scale: who pays how much, for what.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ui/gui/context.h"
+
+namespace ringside::gui {
+namespace {
+
+using model::LaneFrame;
+
+constexpr std::size_t kBuckets = static_cast<std::size_t>(Bucket::kCount);
+constexpr std::size_t kCauses = static_cast<std::size_t>(model::Cause::kCount);
+
+std::string_view subtitle(const LaneFrame& lane) {
+  switch (lane.mode) {
+    case Mode::Native: return "bare metal, the baseline";
+    case Mode::Trap: return "ring compression, shadow page tables";
+    case Mode::Para: return "hypercalls, direct page tables";
+    case Mode::Hvm: return "VMX non-root (simulated), nested paging";
+    case Mode::Kvm: return "the host's /dev/kvm";
+  }
+  return {};
+}
+
+double busy_per_instruction(const LaneFrame& lane) {
+  return lane.instructions
+             ? static_cast<double>(lane.attribution.total() - lane.attribution[Bucket::Idle]) / lane.instructions
+             : 0;
+}
+
+/// Cycles per instruction by bucket as one stacked bar; `scale` is the longest bar of all cards. Idle is left out.
+void stacked_bar(Context& c, const LaneFrame& lane, double scale, float width) {
+  const float height = ImGui::GetTextLineHeight() * 1.2f;
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  draw.AddRectFilled(at, {at.x + width, at.y + height}, palette().background);
+  float x = at.x;
+  for (std::size_t b = 0; b < kBuckets && lane.instructions; ++b) {
+    const auto bucket = static_cast<Bucket>(b);
+    if (bucket == Bucket::Idle) continue;
+    const double cycles = static_cast<double>(lane.attribution[bucket]) / lane.instructions;
+    const float w = scale > 0 ? static_cast<float>(cycles / scale) * width : 0;
+    draw.AddRectFilled({x, at.y}, {x + w, at.y + height}, fill(bucket));
+    const std::string_view label = name(bucket);
+    if (ImGui::CalcTextSize(label.data(), label.data() + label.size()).x + 6 < w)
+      draw.AddText({x + 3, at.y + height * 0.1f}, on_fill(), label.data(), label.data() + label.size());
+    x += w;
+  }
+  ImGui::Dummy({width, height});
+  c.layout.add(fmt::format("card.{}.bar", name(lane.mode)));
+  if (!ImGui::IsItemHovered()) return;
+  ImGui::BeginTooltip();
+  ImGui::TextUnformatted("modelled cycles per guest instruction");
+  for (std::size_t b = 0; b < kBuckets; ++b) {
+    const auto bucket = static_cast<Bucket>(b);
+    const double share = lane.instructions ? static_cast<double>(lane.attribution[bucket]) / lane.instructions : 0;
+    ImGui::TextUnformatted(fmt::format("{:<10} {:8.3f}   {}", name(bucket), share, glossary(name(bucket))).c_str());
+  }
+  ImGui::EndTooltip();
+}
+
+void cause_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
+  const float label = ImGui::CalcTextSize("syscall, fault  ").x, number = ImGui::CalcTextSize("000 000 000").x;
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  for (std::size_t i = 0; i < kCauses; ++i) {
+    const u64 count = lane.by_cause[i];
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    text_in(c.layout, "cause", name(static_cast<model::Cause>(i)), count ? palette().text : palette().dim, label);
+    const float room = width - label - number - 8;
+    const float bar = most ? std::max(count ? 2.0f : 0.0f, room * static_cast<float>(count) / most) : 0;
+    draw.AddRectFilled({at.x + label, at.y + 3}, {at.x + label + bar, at.y + ImGui::GetTextLineHeight() - 2}, fill(lane.mode));
+    const std::string text = grouped(count);
+    ImGui::SameLine(width - ImGui::CalcTextSize(text.c_str()).x + ImGui::GetStyle().WindowPadding.x);
+    text_in(c.layout, "count", text, count ? palette().text : palette().dim, number);
+  }
+}
+
+void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
+  const LaneFrame& lane = c.frame.lanes[index];
+  const std::string pane = fmt::format("card.{}", name(lane.mode));
+  if (!begin_pane(c.layout, pane.c_str(), std::string(title(lane.mode)).c_str(), rect, ImGuiWindowFlags_NoTitleBar)) return end_pane();
+  const float width = ImGui::GetContentRegionAvail().x;
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  draw.AddRectFilled({rect.x0, rect.y0}, {rect.x1, rect.y0 + 3}, fill(lane.mode));
+  text_in(c.layout, (pane + ".title").c_str(), title(lane.mode), text(lane.mode), width - ImGui::CalcTextSize("focused").x - 12);
+  tooltip(glossary(name(lane.mode)));
+  if (index == c.frame.focus) {
+    ImGui::SameLine(width - ImGui::CalcTextSize("focused").x + ImGui::GetStyle().WindowPadding.x);
+    ImGui::TextDisabled("focused");
+  }
+  text_in(c.layout, (pane + ".what").c_str(), subtitle(lane), palette().dim);
+  if (lane.state == model::LaneState::Unavailable) {
+    ImGui::Spacing();
+    ImGui::PushTextWrapPos();
+    ImGui::TextUnformatted("Unavailable:");
+    ImGui::TextUnformatted(lane.reason.c_str());
+    ImGui::PopTextWrapPos();
+  } else {
+    ImGui::PushFont(c.fonts.large);
+    text_in(c.layout, (pane + ".overhead").c_str(), lane.overhead > 0 ? fmt::format("{:.2f}x", lane.overhead) : "-", palette().text,
+            width * 0.4f);
+    ImGui::PopFont();
+    tooltip(glossary("overhead"));
+    ImGui::SameLine();
+    ImGui::BeginGroup();
+    text_in(c.layout, (pane + ".exits").c_str(), fmt::format("{} exits", grouped(lane.exit_count)), palette().text);
+    tooltip(glossary("exits"));
+    text_in(c.layout, (pane + ".mips").c_str(), fmt::format("{} instr", compact(static_cast<double>(lane.instructions))), palette().dim);
+    tooltip(fmt::format("{} guest instructions; measured on this host: {:.0f} MIPS", grouped(lane.instructions), lane.measured_mips));
+    ImGui::EndGroup();
+    stacked_bar(c, lane, scale, width);
+    ImGui::Spacing();
+    if (lane.mode == Mode::Native)
+      text_in(c.layout, (pane + ".none").c_str(), "no monitor: nothing exits", palette().dim);
+    else
+      cause_rows(c, lane, most, width);
+    if (lane.state == model::LaneState::Ended) text_in(c.layout, (pane + ".end").c_str(), lane.reason, palette().dim);
+  }
+  if (ImGui::IsWindowHovered() && ImGui::IsMouseClicked(0)) c.send(model::command::Focus{index});
+  end_pane();
+}
+
+}  // namespace
+
+std::string_view title(Mode mode) {
+  switch (mode) {
+    case Mode::Native: return "Native";
+    case Mode::Trap: return "Trap and emulate";
+    case Mode::Para: return "Paravirtual";
+    case Mode::Hvm: return "Hardware-assisted";
+    case Mode::Kvm: return "KVM";
+  }
+  return {};
+}
+
+void draw_mode_cards(Context& c, Rect rect) {
+  if (c.frame.lanes.empty()) return;
+  double scale = 0;
+  u64 most = 0;
+  for (const LaneFrame& lane : c.frame.lanes) {
+    scale = std::max(scale, busy_per_instruction(lane));
+    most = std::max(most, *std::max_element(lane.by_cause.begin(), lane.by_cause.end()));
+  }
+  const float width = rect.width() / static_cast<float>(c.frame.lanes.size());
+  for (std::size_t i = 0; i < c.frame.lanes.size(); ++i) {
+    const float x = rect.x0 + width * static_cast<float>(i);
+    card(c, i, {x, rect.y0, x + width, rect.y1}, scale, most);
+  }
+}
+
+}  // namespace ringside::gui
