@@ -91,9 +91,10 @@ void drop_code_translations(Core&);
 /// Segment + offset to linear, with limit, type and present checks; #GP(0), or #SS(0) through SS.
 bool segment_address(Core&, Seg, u32 offset, u32 bytes, Access, LinearAddr& linear);
 bool load_segment(Core&, Seg, u16 selector);  ///< MOV/POP/LDS to a data or stack segment; not CS
-bool load_ldtr(Core&, u16 selector);
-bool load_tr(Core&, u16 selector);
-bool far_jump(Core&, u16 selector, u32 offset, bool operand32);
+bool load_ldtr(Core&, u16 selector, u8 length);
+bool load_tr(Core&, u16 selector, u8 length);
+/// `return_eip`: of the next instruction; a task switch saves it, a call pushes it.
+bool far_jump(Core&, u16 selector, u32 offset, bool operand32, u32 return_eip);
 bool far_call(Core&, u16 selector, u32 offset, bool operand32, u32 return_eip);
 bool far_return(Core&, bool operand32, u16 release_bytes);
 /// LAR, LSL, VERR, VERW. False in `ok` (ZF=0) when the selector is not accessible; these do not fault for it.
@@ -106,8 +107,11 @@ bool verify_segment(Core&, u16 selector, bool write, bool& ok);
 /// de-privileged mode, turns the event into an exit. Handles contributory faults up to #DF and shutdown.
 /// Returns false if it ended in an exit (core.fault.exit).
 bool deliver_event(Core&, const Event&, u32 cr2);
+/// An event that the monitor injects (VM-entry injection, Cpu::inject): as deliver_event, but in non-root operation the
+/// exception bitmap does not apply to the event itself, and CR2 stays as the monitor left it.
+bool deliver_injected(Core&, const Event&);
 bool software_interrupt(Core&, u8 vector, EventType type, u8 instruction_length);
-bool iret(Core&, bool operand32);
+bool iret(Core&, bool operand32, u32 return_eip);
 
 // ---- cpu/system.cpp: control and debug registers, MSRs, descriptor-table registers, I/O permission, VMX intercepts.
 // `length` is the instruction's, for exits.
@@ -147,6 +151,6 @@ void apply_cr4(Core&, u32 value);
 
 // ---- cpu/task_switch.cpp
 enum class TaskSwitchSource : u8 { Call, Iret, Jump, Gate };
-bool task_switch(Core&, u16 selector, TaskSwitchSource, std::optional<u32> error_code, u32 return_eip);
+bool task_switch(Core&, u16 selector, TaskSwitchSource, std::optional<u32> error_code, u32 return_eip, u32 ext = 0);
 
 }  // namespace ringside
