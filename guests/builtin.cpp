@@ -13,6 +13,9 @@
   extern "C" const std::uint8_t symbol##_begin[], symbol##_end[];
 
 INCLUDE_FILE(guest_hello, "hello.elf")
+INCLUDE_FILE(guest_kernel, "kernel.elf")
+INCLUDE_FILE(guest_kernel_paravirtual, "kernel-pv.elf")
+INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
 
 #define FILE_BYTES(symbol) std::span<const std::uint8_t>(symbol##_begin, symbol##_end)
 
@@ -20,11 +23,18 @@ namespace ringside {
 
 std::span<const BuiltinGuest> builtin_guests() {
   static const std::array guests{
-      BuiltinGuest{"hello",
-                   "a page of assembly: greets on the serial port and switches off",
-                   FILE_BYTES(guest_hello),
-                   {},
-                   {}},
+      BuiltinGuest{
+          .name = "hello",
+          .description = "a page of assembly: greets on the serial port and switches off",
+          .image = FILE_BYTES(guest_hello),
+      },
+      BuiltinGuest{
+          .name = "kernel",
+          .description = "a small Unix-like kernel with processes, paging, pipes, a disk and a shell",
+          .image = FILE_BYTES(guest_kernel),
+          .paravirtual_image = FILE_BYTES(guest_kernel_paravirtual),
+          .disk = FILE_BYTES(guest_kernel_disk),
+      },
   };
   return guests;
 }

@@ -12,11 +12,13 @@ namespace ringside {
 
 struct BuiltinGuest {
   std::string_view name;
-  std::string_view description;         ///< one line
-  std::span<const std::uint8_t> image;  ///< Multiboot 1 ELF32
-  std::span<const std::uint8_t>
-      paravirtual_image;               ///< the same guest built for abi/paravirtual.h; empty = there is none
-  std::span<const std::uint8_t> disk;  ///< the disk that it boots with; empty = none
+  std::string_view description;  ///< one line
+  /// Multiboot 1 ELF32.
+  std::span<const std::uint8_t> image{};
+  /// The same guest built for abi/paravirtual.h; empty = there is none.
+  std::span<const std::uint8_t> paravirtual_image{};
+  /// The disk that it boots with; empty = none.
+  std::span<const std::uint8_t> disk{};
 };
 
 /// In the order in which a list should show them.

@@ -1,0 +1,96 @@
+/* The disk: the first IDE drive, 28-bit addresses, programmed I/O. Every sector is one interrupt. */
+#include "guests/kernel/kernel.h"
+#include "guests/kernel/machine/native.h"
+
+enum {
+  DATA = RS_PORT_IDE_DATA,
+  COUNT = RS_PORT_IDE_DATA + 2,
+  SECTOR_LOW,
+  SECTOR_MIDDLE,
+  SECTOR_HIGH,
+  DRIVE, /* and the address's top four bits */
+  COMMAND,
+  STATUS = COMMAND,
+  CONTROL = RS_PORT_IDE_CONTROL,
+};
+enum { DRIVE0_LBA = 0xE0, READ_SECTORS = 0x20, WRITE_SECTORS = 0x30, IDENTIFY = 0xEC };
+enum { ERROR = 0x01, DATA_REQUEST = 0x08, FAULT = 0x20, BUSY = 0x80 };
+enum { NO_INTERRUPTS = 2 };
+
+static volatile bool interrupted;
+static uint8_t last_status;
+
+/* Reading the status tells the drive that its interrupt has been seen. */
+void native_disk_interrupt(void) {
+  last_status = in8(STATUS);
+  interrupted = true;
+  wake(&interrupted);
+}
+
+static uint8_t wait_for_interrupt(void) {
+  irq_state state = irq_save();
+  while (!interrupted) sleep_on(&interrupted);
+  interrupted = false;
+  irq_restore(state);
+  return last_status;
+}
+
+static uint8_t wait_while_busy(void) {
+  uint8_t status;
+  do status = in8(STATUS);
+  while (status & BUSY);
+  return status;
+}
+
+static void *words_in(void *to) {
+  uint32_t words = SECTOR_BYTES / 2;
+  asm volatile("rep insw" : "+D"(to), "+c"(words) : "d"(DATA) : "memory");
+  return to;
+}
+
+static void *words_out(void *from) {
+  uint32_t words = SECTOR_BYTES / 2;
+  asm volatile("rep outsw" : "+S"(from), "+c"(words) : "d"(DATA) : "memory");
+  return from;
+}
+
+uint32_t machine_disk_sectors(void) {
+  uint16_t identity[SECTOR_BYTES / 2];
+  out8(CONTROL, NO_INTERRUPTS);
+  out8(DRIVE, DRIVE0_LBA);
+  uint8_t status = in8(STATUS);
+  if (status == 0 || status == 0xFF) return 0; /* nobody drives the bus */
+  out8(COMMAND, IDENTIFY);
+  status = in8(STATUS);
+  if (status == 0) return 0;
+  status = wait_while_busy();
+  if (!(status & DATA_REQUEST) || (status & ERROR)) return 0; /* not a disk: a CD drive, say */
+  words_in(identity);
+  out8(CONTROL, 0);
+  native_unmask(RS_IRQ_IDE);
+  return identity[60] | (uint32_t)identity[61] << 16;
+}
+
+int machine_disk_transfer(bool write, uint32_t sector, void *buffer, uint32_t count) {
+  interrupted = false;
+  wait_while_busy();
+  out8(DRIVE, DRIVE0_LBA | (sector >> 24 & 0xF));
+  out8(COUNT, count);
+  out8(SECTOR_LOW, sector);
+  out8(SECTOR_MIDDLE, sector >> 8);
+  out8(SECTOR_HIGH, sector >> 16);
+  out8(COMMAND, write ? WRITE_SECTORS : READ_SECTORS);
+  if (write) { /* the first sector is asked for without an interrupt */
+    if (!(wait_while_busy() & DATA_REQUEST)) return -EIO;
+    buffer = words_out(buffer);
+  }
+  for (; count > 0; count--) {
+    uint8_t status = wait_for_interrupt();
+    if (status & (ERROR | FAULT)) return -EIO;
+    if (!write)
+      buffer = words_in(buffer);
+    else if (count > 1)
+      buffer = words_out(buffer);
+  }
+  return 0;
+}
