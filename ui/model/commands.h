@@ -33,6 +33,9 @@ struct WalkAddress { u32 address; };
 struct AddBreakpoint {
   enum class Kind : u8 { Address, Port, Memory, Reason, Cr3 } kind;
   u32 value = 0;  ///< address, port or ExitReason
+  u32 bytes = 4;  ///< Memory: how many are watched
+  bool on_read = false;  ///< Memory: stop at reads too
+  bool operator==(const AddBreakpoint&) const = default;
 };
 struct RemoveBreakpoint { u32 id; };
 }  // namespace command

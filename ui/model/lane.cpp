@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::size_t kDisassemblyRows = 64;
 
-/// While a breakpoint on CR3 is set the guest runs one instruction at a time: slow, but it stops at the right one.
+/// While a breakpoint on CR3 is set the guest runs one instruction at a time: slow, but it stops at the right
+/// one.
 bool needs_single_steps(const std::vector<Breakpoint>& breakpoints) {
   return std::any_of(breakpoints.begin(), breakpoints.end(),
                      [](const Breakpoint& b) { return b.what.kind == command::AddBreakpoint::Kind::Cr3; });
@@ -74,7 +75,8 @@ void Lane::apply_breakpoints() {
   cpu.clear_debug();
   for (const Breakpoint& b : breakpoints_) {
     if (b.what.kind == command::AddBreakpoint::Kind::Address) cpu.add_breakpoint(LinearAddr(b.what.value));
-    if (b.what.kind == command::AddBreakpoint::Kind::Memory) cpu.add_watchpoint(LinearAddr(b.what.value), 4, false);
+    if (b.what.kind == command::AddBreakpoint::Kind::Memory)
+      cpu.add_watchpoint(LinearAddr(b.what.value), b.what.bytes, b.what.on_read);
   }
 }
 
@@ -97,6 +99,19 @@ void Lane::type(const std::string& text) {
   idle_ = false;
 }
 
+void Lane::leave_breakpoint() {
+  const CpuState s = vm_->monitor().virtual_state();
+  const LinearAddr here(s.seg[CS].base + s.eip);
+  const bool on_one = std::any_of(breakpoints_.begin(), breakpoints_.end(), [&](const Breakpoint& b) {
+    return b.what.kind == command::AddBreakpoint::Kind::Address && b.what.value == here.value;
+  });
+  if (!on_one) return;
+  Cpu& cpu = vm_->host().cpu;
+  cpu.remove_breakpoint(here);
+  vm_->step(1, false);
+  cpu.add_breakpoint(here);
+}
+
 bool Lane::advance(u64 count, bool to_next_exit) {
   if (!vm_ || vm_->ended()) return false;
   hit_ = false;
@@ -106,6 +121,7 @@ bool Lane::advance(u64 count, bool to_next_exit) {
   const u32 cr3 = vm_->monitor().virtual_state().cr3;
   const bool single = needs_single_steps(breakpoints_);
   const u64 exits = recorder_.count();
+  leave_breakpoint();
   do {
     const u64 before = instructions();
     vm_->step(single ? 1 : until - before, to_next_exit || !breakpoints_.empty());
@@ -127,7 +143,8 @@ bool Lane::run(u64 count) {
   if (ended()) return false;
   using SteadyClock = std::chrono::steady_clock;
   const auto start = SteadyClock::now();
-  const u64 from = instructions(), idle_before = vm_->host().ledger.attribution(vm_->host().profile)[Bucket::Idle];
+  const u64 from = instructions(),
+            idle_before = vm_->host().ledger.attribution(vm_->host().profile)[Bucket::Idle];
   const u64 until = from + count;
   bool hit = false;
   // Stop early where the guest mostly idles: simulated seconds would fly by while nobody types.
@@ -160,7 +177,7 @@ void Lane::seek(u64 instruction) {
   apply_breakpoints();
 }
 
-std::size_t Lane::fetch(u32 address, std::span<u8> bytes) const {
+std::size_t Lane::peek(u32 address, std::span<u8> bytes) const {
   std::size_t n = 0;
   for (std::optional<MachinePhys> page; n < bytes.size(); ++n) {
     const LinearAddr at(address + static_cast<u32>(n));
@@ -174,6 +191,17 @@ std::size_t Lane::fetch(u32 address, std::span<u8> bytes) const {
     bytes[n] = *p;
   }
   return n;
+}
+
+bool Lane::poke(u32 address, std::span<const u8> bytes) {
+  std::vector<u8> old(bytes.size());
+  if (peek(address, old) != bytes.size()) return false;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const MachinePhys at = *vm_->monitor().translate(LinearAddr(address + static_cast<u32>(i)));
+    *vm_->host().memory.at(at) = bytes[i];
+    vm_->host().cpu.memory_written(at, 1);
+  }
+  return true;
 }
 
 LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_at, u32 walk_address,
@@ -192,7 +220,8 @@ LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_
   f.state = vm.ended() ? LaneState::Ended : LaneState::Paused;
   f.instructions = vm.instructions();
   f.cycle = host.now();
-  f.measured_mips = measured_seconds_ > 0 ? static_cast<double>(measured_instructions_) / measured_seconds_ / 1e6 : 0;
+  f.measured_mips =
+      measured_seconds_ > 0 ? static_cast<double>(measured_instructions_) / measured_seconds_ / 1e6 : 0;
   f.attribution = host.ledger.attribution(prices);
   f.exits = host.ledger.exits(prices);
   f.by_cause = recorder_.by_cause();
@@ -209,11 +238,13 @@ LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_
   f.timeline = recorder_.timeline();
   const u32 linear_eip = f.guest.seg[CS].base + f.guest.eip;
   f.current_function = symbol_at(vm.image().symbols, linear_eip);
-  f.disassembly = disassembler_.rows(disassemble_at.value_or(linear_eip), kDisassemblyRows, f.guest.seg[CS].big(),
-                                     [this](u32 a, std::span<u8> b) { return fetch(a, b); }, vm.image().symbols);
+  f.disassembly = disassembler_.rows(
+      disassemble_at.value_or(linear_eip), kDisassemblyRows, f.guest.seg[CS].big(),
+      [this](u32 a, std::span<u8> b) { return peek(a, b); }, vm.image().symbols);
   for (DisassemblyRow& row : f.disassembly) {
     row.traps = recorder_.has_trapped(row.address);
-    row.silent = std::any_of(silent.begin(), silent.end(), [&](const auto& s) { return s.eip == row.address; });
+    row.silent =
+        std::any_of(silent.begin(), silent.end(), [&](const auto& s) { return s.eip == row.address; });
     row.breakpoint = std::any_of(breakpoints_.begin(), breakpoints_.end(), [&](const Breakpoint& b) {
       return b.what.kind == command::AddBreakpoint::Kind::Address && b.what.value == row.address;
     });

@@ -48,6 +48,9 @@ class Lane {
   void seek(u64 instruction);
   void type(const std::string& text);
   void set_breakpoints(std::vector<Breakpoint> breakpoints);
+  /// Guest memory by linear address, through the guest's own page tables, without side effects; how many bytes.
+  std::size_t peek(u32 address, std::span<u8> bytes) const;
+  bool poke(u32 address, std::span<const u8> bytes);  ///< all or nothing; RAM only
   /// The guest waits for input and burns no host time.
   bool idle() const { return idle_; }
 
@@ -62,7 +65,7 @@ class Lane {
   void apply_breakpoints();
   bool advance(u64 count, bool to_next_exit);
   void deliver_input();
-  std::size_t fetch(u32 address, std::span<u8> bytes) const;
+  void leave_breakpoint();  ///< a guest that stands on a breakpoint must get off it first
 
   Mode mode_;
   const GuestSource& source_;
