@@ -1,10 +1,10 @@
 // A lane of a session as gdb's target: what each packet does, without any socket.
 //
-// Modelled: ? g G p P m M c s Z z D k, qSupported, qXfer:features:read (target.xml), vCont, and reverse execution (bs,
-// bc) by deterministic replay. The guest is shown as it sees itself: virtual control registers and flags, its own page
-// tables. Reading memory has no side effects on devices.
-// Simplified: one thread; x87 registers read as unavailable; segment and control registers cannot be written.
-// Manual: Debugging with GDB, appendix "GDB Remote Serial Protocol".
+// Modelled: ? g G p P m M c s Z z D k, qSupported, qXfer:features:read (target.xml), vCont, and reverse
+// execution (bs, bc) by deterministic replay. The guest is shown as it sees itself: virtual control registers
+// and flags, its own page tables. Reading memory has no side effects on devices. Simplified: one thread; x87
+// registers read as unavailable; segment and control registers cannot be written. Manual: Debugging with GDB,
+// appendix "GDB Remote Serial Protocol".
 #pragma once
 
 #include <functional>
@@ -18,7 +18,8 @@ namespace ringside::debugger {
 class GdbTarget {
  public:
   /// `interrupted` is asked now and then while the guest runs: true stops it as Ctrl-C does.
-  GdbTarget(model::Lane& lane, std::function<bool()> interrupted) : lane_(lane), interrupted_(std::move(interrupted)) {}
+  GdbTarget(model::Lane& lane, std::function<bool()> interrupted)
+      : lane_(lane), interrupted_(std::move(interrupted)) {}
 
   /// The answer to a packet; "" is gdb's "not supported", an error is "Enn".
   std::string answer(std::string_view packet);

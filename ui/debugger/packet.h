@@ -15,7 +15,8 @@ inline constexpr std::size_t kLargestPacket = 0x4000;
 /// "$" + escaped data + "#" + two hex digits.
 std::string frame_packet(std::string_view data);
 
-/// Takes a byte stream apart. Garbage between packets is skipped; a packet that is too long is dropped as malformed.
+/// Takes a byte stream apart. Garbage between packets is skipped; a packet that is too long is dropped as
+/// malformed.
 class PacketReader {
  public:
   struct Item {

@@ -94,7 +94,8 @@ void App::keys(Context& c, const Input& input) {
     if (key == SDLK_F5 && !shift) c.frame.running ? c.send(command::Pause{}) : c.send(command::Run{});
     if (key == SDLK_F9)
       if (const auto* lane = c.focused())
-        c.send(command::AddBreakpoint{command::AddBreakpoint::Kind::Address, lane->guest.seg[CS].base + lane->guest.eip});
+        c.send(command::AddBreakpoint{command::AddBreakpoint::Kind::Address,
+                                      lane->guest.seg[CS].base + lane->guest.eip});
     if (key == SDLK_F10) c.send(command::ToNextTrap{});
     if (key == SDLK_F11) shift ? c.send(command::StepBack{}) : c.send(command::Step{});
     if (!control) continue;

@@ -17,13 +17,15 @@ struct Selection {
   ExitRecord exit;
 };
 
-/// What belongs to the windows and not to the simulation. Plain data; settings.h says what of it is remembered.
+/// What belongs to the windows and not to the simulation. Plain data; settings.h says what of it is
+/// remembered.
 struct UiState {
   View view = View::Compare;
   Theme theme = Theme::Dark;
   float scale = 1;
   bool show_labs = false, show_keys = false, show_open = false, show_breakpoints = false;
-  char filter[64] = "", go_to[16] = "", walk[16] = "c0100000", typed[128] = "", prediction[64] = "", open_path[512] = "";
+  char filter[64] = "", go_to[16] = "", walk[16] = "c0100000", typed[128] = "", prediction[64] = "",
+       open_path[512] = "";
   bool type_to_all = true;
   std::optional<Selection> selection;
   double timeline_begin = 0, timeline_end = 0;  ///< guest instructions shown; equal = everything
@@ -31,7 +33,7 @@ struct UiState {
   int breakpoint_kind = 0;
   char breakpoint_value[16] = "";
   bool focus_go_to = false;  ///< put the keyboard into the address field
-  std::string highlight;  ///< name of a widget that "show me" points at
+  std::string highlight;     ///< name of a widget that "show me" points at
 };
 
 struct Context {

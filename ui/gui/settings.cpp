@@ -9,8 +9,10 @@ namespace ringside::gui {
 namespace fs = std::filesystem;
 
 fs::path settings_path() {
-  if (const char* config = std::getenv("XDG_CONFIG_HOME"); config && *config) return fs::path(config) / "ringside/settings.json";
-  if (const char* home = std::getenv("HOME"); home && *home) return fs::path(home) / ".config/ringside/settings.json";
+  if (const char* config = std::getenv("XDG_CONFIG_HOME"); config && *config)
+    return fs::path(config) / "ringside/settings.json";
+  if (const char* home = std::getenv("HOME"); home && *home)
+    return fs::path(home) / ".config/ringside/settings.json";
   return {};
 }
 
@@ -48,9 +50,14 @@ bool save_settings(const fs::path& path, const Settings& s) {
   fresh += ".new";
   {
     std::ofstream out(fresh);
-    out << nlohmann::json{{"theme", s.theme == Theme::Light ? "light" : "dark"}, {"scale", s.scale},
-                          {"view", static_cast<int>(s.view)}, {"labs", s.show_labs}, {"guest", s.guest},
-                          {"profile", s.profile}, {"width", s.width}, {"height", s.height}}
+    out << nlohmann::json{{"theme", s.theme == Theme::Light ? "light" : "dark"},
+                          {"scale", s.scale},
+                          {"view", static_cast<int>(s.view)},
+                          {"labs", s.show_labs},
+                          {"guest", s.guest},
+                          {"profile", s.profile},
+                          {"width", s.width},
+                          {"height", s.height}}
                .dump(2)
         << '\n';
     if (!out) return false;

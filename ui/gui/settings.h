@@ -18,8 +18,8 @@ struct Settings {
 };
 
 std::filesystem::path settings_path();
-/// Defaults for what is missing. A file that is no settings file is set aside as settings.json.corrupt, never fatal;
-/// `notice` then says so.
+/// Defaults for what is missing. A file that is no settings file is set aside as settings.json.corrupt, never
+/// fatal; `notice` then says so.
 Settings load_settings(const std::filesystem::path& path, std::string& notice);
 /// Writes a new file and renames it into place, so that a crash never leaves half of one. False if it cannot.
 bool save_settings(const std::filesystem::path& path, const Settings& settings);

@@ -1,5 +1,5 @@
-// Widgets that know their names: every control reports its rectangle, so that tests drive the real windows by name and
-// can see whether anything overlaps or is clipped; every term explains itself on hover.
+// Widgets that know their names: every control reports its rectangle, so that tests drive the real windows by
+// name and can see whether anything overlaps or is clipped; every term explains itself on hover.
 #pragma once
 
 #include <imgui.h>
@@ -28,7 +28,10 @@ class Layout {
     Rect rect;
     bool text_fits = true;
   };
-  void clear() { items_.clear(); panes_.clear(); }
+  void clear() {
+    items_.clear();
+    panes_.clear();
+  }
   void add_pane(std::string name, Rect rect);
   void add(std::string name, bool text_fits = true);  ///< the last ImGui item
   const std::vector<Item>& items() const { return items_; }
@@ -45,8 +48,10 @@ class Layout {
 bool begin_pane(Layout& layout, const char* name, const char* title, Rect rect, ImGuiWindowFlags flags = 0);
 void end_pane();
 
-bool button(Layout& layout, const char* name, const char* label, const char* tip, bool enabled = true, bool on = false);
-/// Text in a given width (0 = what is left of the line): shortened with an ellipsis if it must be, whole on hover.
+bool button(Layout& layout, const char* name, const char* label, const char* tip, bool enabled = true,
+            bool on = false);
+/// Text in a given width (0 = what is left of the line): shortened with an ellipsis if it must be, whole on
+/// hover.
 void text_in(Layout& layout, const char* name, std::string_view text, ImU32 colour, float width = 0);
 /// A word that explains itself on hover, from the glossary.
 void term(std::string_view word, ImU32 colour = 0);

@@ -10,11 +10,16 @@ namespace ringside::model {
 
 ChromeTrace::ChromeTrace(const std::string& path, std::string_view guest, Mode mode, u64 hz)
     : path_(path), out_(path), hz_(hz) {
-  if (!out_) throw HostError("cannot write the trace '" + path + "'. Give a path in a folder that exists and is writable.");
+  if (!out_)
+    throw HostError("cannot write the trace '" + path +
+                    "'. Give a path in a folder that exists and is writable.");
   const auto label = [](const char* what, std::string text) {
-    return nlohmann::json{{"ph", "M"}, {"pid", 1}, {"tid", 1}, {"name", what}, {"args", {{"name", std::move(text)}}}}.dump();
+    return nlohmann::json{
+        {"ph", "M"}, {"pid", 1}, {"tid", 1}, {"name", what}, {"args", {{"name", std::move(text)}}}}
+        .dump();
   };
-  out_ << R"({"displayTimeUnit":"ns","otherData":{"note":"times are modelled, not measured"},"traceEvents":[)" << '\n'
+  out_ << R"({"displayTimeUnit":"ns","otherData":{"note":"times are modelled, not measured"},"traceEvents":[)"
+       << '\n'
        << label("process_name", fmt::format("{} under {}", guest, name(mode))) << ",\n"
        << label("thread_name", "vCPU 0");
 }
@@ -22,8 +27,9 @@ ChromeTrace::ChromeTrace(const std::string& path, std::string_view guest, Mode m
 ChromeTrace::~ChromeTrace() = default;
 
 void ChromeTrace::counter(u64 millisecond) {
-  out_ << fmt::format(",\n{{\"ph\":\"C\",\"pid\":1,\"tid\":1,\"name\":\"exits per ms\",\"ts\":{},\"args\":{{\"exits\":{}}}}}",
-                      millisecond * 1000, exits_in_millisecond_);
+  out_ << fmt::format(
+      ",\n{{\"ph\":\"C\",\"pid\":1,\"tid\":1,\"name\":\"exits per ms\",\"ts\":{},\"args\":{{\"exits\":{}}}}}",
+      millisecond * 1000, exits_in_millisecond_);
 }
 
 void ChromeTrace::record(const ExitRecord& exit) {
@@ -35,10 +41,11 @@ void ChromeTrace::record(const ExitRecord& exit) {
   }
   ++exits_in_millisecond_;
   out_ << fmt::format(
-      ",\n{{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":\"{}\",\"ts\":{:.4f},\"dur\":{:.4f},\"args\":{{\"eip\":\"{:08x}\",\"ring\":{},"
+      ",\n{{\"ph\":\"X\",\"pid\":1,\"tid\":1,\"name\":\"{}\",\"ts\":{:.4f},\"dur\":{:.4f},\"args\":{{\"eip\":"
+      "\"{:08x}\",\"ring\":{},"
       "\"instruction\":{},\"cycles\":{},\"detail\":\"{:x}\"}}}}",
-      info(exit.reason).name, microseconds(exit.cycle), microseconds(exit.cycles), exit.eip, exit.cpl, exit.instruction, exit.cycles,
-      exit.detail);
+      info(exit.reason).name, microseconds(exit.cycle), microseconds(exit.cycles), exit.eip, exit.cpl,
+      exit.instruction, exit.cycles, exit.detail);
 }
 
 void ChromeTrace::finish() {

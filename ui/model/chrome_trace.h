@@ -1,5 +1,5 @@
-// A run's exits as a Chrome trace, which Perfetto and chrome://tracing open: process = VM, thread = vCPU, a complete
-// event per exit with its modelled duration, and a counter of exits per simulated millisecond.
+// A run's exits as a Chrome trace, which Perfetto and chrome://tracing open: process = VM, thread = vCPU, a
+// complete event per exit with its modelled duration, and a counter of exits per simulated millisecond.
 // Format: Trace Event Format (Google), JSON object form.
 #pragma once
 
@@ -23,7 +23,9 @@ class ChromeTrace {
   void finish();
 
  private:
-  double microseconds(u64 cycles) const { return static_cast<double>(cycles) * 1e6 / static_cast<double>(hz_); }
+  double microseconds(u64 cycles) const {
+    return static_cast<double>(cycles) * 1e6 / static_cast<double>(hz_);
+  }
   void counter(u64 millisecond);
 
   std::string path_;

@@ -6,13 +6,15 @@
 #include <algorithm>
 
 #include "cpu/host_error.h"
+#include "hypervisor/run_report.h"
 
 namespace ringside::model {
 
 struct Disassembler::Handles {
   csh code16 = 0, code32 = 0;
   Handles() {
-    if (cs_open(CS_ARCH_X86, CS_MODE_16, &code16) != CS_ERR_OK || cs_open(CS_ARCH_X86, CS_MODE_32, &code32) != CS_ERR_OK)
+    if (cs_open(CS_ARCH_X86, CS_MODE_16, &code16) != CS_ERR_OK ||
+        cs_open(CS_ARCH_X86, CS_MODE_32, &code32) != CS_ERR_OK)
       throw HostError("Capstone cannot disassemble x86. Reinstall the package libcapstone4.");
   }
   ~Handles() {
@@ -24,8 +26,8 @@ struct Disassembler::Handles {
 Disassembler::Disassembler() : handles_(std::make_unique<Handles>()) {}
 Disassembler::~Disassembler() = default;
 
-std::vector<DisassemblyRow> Disassembler::rows(u32 address, std::size_t count, bool code32, const Fetch& fetch,
-                                               std::span<const Symbol> symbols) const {
+std::vector<DisassemblyRow> Disassembler::rows(u32 address, std::size_t count, bool code32,
+                                               const Fetch& fetch, const Image& image) const {
   constexpr std::size_t kLongestInstruction = 15;
   const csh handle = code32 ? handles_->code32 : handles_->code16;
   cs_insn* insn = cs_malloc(handle);
@@ -34,7 +36,7 @@ std::vector<DisassemblyRow> Disassembler::rows(u32 address, std::size_t count, b
     std::array<u8, kLongestInstruction> buffer{};
     const std::size_t available = fetch(address, buffer);
     DisassemblyRow r{.address = address};
-    const std::string where = symbol_at(symbols, address);
+    const std::string where = symbol_name(image, address);
     if (!where.empty() && where.find('+') == std::string::npos) r.symbol = where;
     const u8* code = buffer.data();
     std::size_t size = available;
@@ -51,24 +53,14 @@ std::vector<DisassemblyRow> Disassembler::rows(u32 address, std::size_t count, b
       r.mnemonic = "db";
       r.operands = fmt::format("0x{:02x}", buffer[0]);
     }
-    for (unsigned i = 0; available && i < length; ++i) r.bytes += fmt::format("{}{:02x}", i ? " " : "", buffer[i]);
+    for (unsigned i = 0; available && i < length; ++i)
+      r.bytes += fmt::format("{}{:02x}", i ? " " : "", buffer[i]);
     result.push_back(std::move(r));
     if (available == 0) break;
     address += length;
   }
   cs_free(insn, 1);
   return result;
-}
-
-std::string symbol_at(std::span<const Symbol> symbols, u32 address) {
-  auto after = std::upper_bound(symbols.begin(), symbols.end(), address,
-                                [](u32 a, const Symbol& s) { return a < s.address; });
-  if (after == symbols.begin()) return {};
-  const Symbol& s = *std::prev(after);
-  const u32 offset = address - s.address;
-  // A symbol without a size reaches to the next one, within reason.
-  if (offset >= (s.size ? s.size : 4096u)) return {};
-  return offset ? fmt::format("{}+0x{:x}", s.name, offset) : s.name;
 }
 
 }  // namespace ringside::model

@@ -16,16 +16,14 @@ class Disassembler {
   /// Reads up to `bytes.size()` code bytes at a linear address; returns how many could be read.
   using Fetch = std::function<std::size_t(u32 address, std::span<u8> bytes)>;
 
-  /// `rows` instructions from `address` on. A byte that is no instruction, or cannot be read, is a row of its own.
+  /// `rows` instructions from `address` on. A byte that is no instruction, or cannot be read, is a row of its
+  /// own.
   std::vector<DisassemblyRow> rows(u32 address, std::size_t rows, bool code32, const Fetch& fetch,
-                                   std::span<const Symbol> symbols) const;
+                                   const Image& image) const;
 
  private:
   struct Handles;
   std::unique_ptr<Handles> handles_;
 };
-
-/// The function that contains `address`, as "name+offset", or "".
-std::string symbol_at(std::span<const Symbol> symbols, u32 address);
 
 }  // namespace ringside::model

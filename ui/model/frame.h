@@ -17,28 +17,24 @@ namespace ringside::model {
 
 inline constexpr std::size_t kEventRows = 4096, kTimelineBuckets = 2048, kConsoleBytes = 64 * 1024;
 
-/// Why a trap happened, coarse enough for a bar: what the mode cards and the timeline group by.
-enum class Cause : u8 { PageTables, DeviceIo, Privileged, Interrupt, SyscallOrFault, Hypercall, kCount };
-Cause cause(ExitReason);
-std::string_view name(Cause);
-
-/// Exits per stretch of guest instructions, at full range. Bucket width doubles when the run outgrows the buckets.
+/// Exits per stretch of guest instructions, at full range. Bucket width doubles when the run outgrows the
+/// buckets.
 struct Timeline {
   u64 bucket_width = 1024;  ///< guest instructions
-  std::vector<std::array<u32, static_cast<std::size_t>(Cause::kCount)>> buckets;
+  std::vector<std::array<u32, static_cast<std::size_t>(ExitTopic::kCount)>> buckets;
 };
 
 struct DisassemblyRow {
   u32 address = 0;
   std::string bytes, mnemonic, operands, symbol;  ///< symbol: at the start of a function
-  bool traps = false;       ///< this instruction has caused an exit in this run
-  bool silent = false;      ///< sensitive, and executed without trapping outside ring 0
+  bool traps = false;                             ///< this instruction has caused an exit in this run
+  bool silent = false;                            ///< sensitive, and executed without trapping outside ring 0
   bool breakpoint = false;
 };
 
 /// One reference of a page walk, or one table entry side by side in all dimensions.
 struct WalkRow {
-  std::string table;    ///< "guest page directory", "shadow page table", "EPT level 3", ...
+  std::string table;  ///< "guest page directory", "shadow page table", "EPT level 3", ...
   u64 address = 0, entry = 0;
   std::string meaning;  ///< "P W U A D -> frame 103", or why it stops here
 };
@@ -70,9 +66,10 @@ struct LaneFrame {
   double measured_mips = 0;  ///< wall clock; never mixed with cycles
   Attribution attribution;
   std::vector<ExitStatistics> exits;
-  std::array<u64, static_cast<std::size_t>(Cause::kCount)> by_cause{};
+  std::array<u64, static_cast<std::size_t>(ExitTopic::kCount)> by_topic{};
   u64 exit_count = 0;
-  double overhead = 0;  ///< busy cycles per guest instruction over native's at the same progress; 0 = not known
+  double overhead =
+      0;  ///< busy cycles per guest instruction over native's at the same progress; 0 = not known
   CpuState real, guest;
   bool deprivileged = false, non_root = false;
   std::string console;  ///< the last kConsoleBytes

@@ -12,7 +12,8 @@ GuestSource open_guest(const std::string& name, const std::string& command_line)
   GuestSource source{.name = name, .command_line = command_line};
   if (const BuiltinGuest* guest = find_builtin_guest(name)) {
     source.image = parse_image(name, guest->image);
-    if (!guest->paravirtual_image.empty()) source.paravirtual_image = parse_image(name, guest->paravirtual_image);
+    if (!guest->paravirtual_image.empty())
+      source.paravirtual_image = parse_image(name, guest->paravirtual_image);
     source.disk.assign(guest->disk.begin(), guest->disk.end());
     return source;
   }

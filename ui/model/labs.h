@@ -12,8 +12,8 @@ namespace ringside::model {
 
 struct LabStep {
   std::string_view text;
-  std::string_view hint;      ///< shown when it is not done yet
-  std::string_view show;      ///< name of the widget that "show me" points at
+  std::string_view hint;  ///< shown when it is not done yet
+  std::string_view show;  ///< name of the widget that "show me" points at
   std::function<bool(const Frame&)> done;
 };
 

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "cpu/host_error.h"
+#include "hypervisor/run_report.h"
 #include "ui/model/views.h"
 
 namespace ringside::model {
@@ -224,7 +225,7 @@ LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_
       measured_seconds_ > 0 ? static_cast<double>(measured_instructions_) / measured_seconds_ / 1e6 : 0;
   f.attribution = host.ledger.attribution(prices);
   f.exits = host.ledger.exits(prices);
-  f.by_cause = recorder_.by_cause();
+  f.by_topic = recorder_.by_topic();
   f.exit_count = recorder_.count();
   f.real = host.cpu.state();
   f.guest = vm.monitor().virtual_state();
@@ -237,10 +238,10 @@ LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_
   f.events = recorder_.events();
   f.timeline = recorder_.timeline();
   const u32 linear_eip = f.guest.seg[CS].base + f.guest.eip;
-  f.current_function = symbol_at(vm.image().symbols, linear_eip);
+  f.current_function = symbol_name(vm.image(), linear_eip);
   f.disassembly = disassembler_.rows(
       disassemble_at.value_or(linear_eip), kDisassemblyRows, f.guest.seg[CS].big(),
-      [this](u32 a, std::span<u8> b) { return peek(a, b); }, vm.image().symbols);
+      [this](u32 a, std::span<u8> b) { return peek(a, b); }, vm.image());
   for (DisassemblyRow& row : f.disassembly) {
     row.traps = recorder_.has_trapped(row.address);
     row.silent =

@@ -1,7 +1,7 @@
 // One technique in a session: the guest under it, what has been recorded of it, and how to move it in time.
 //
-// Going back is rebuilding and replaying: everything is deterministic, what was typed is kept with the instruction at
-// which it arrived, so instruction N of the replay is instruction N of the run.
+// Going back is rebuilding and replaying: everything is deterministic, what was typed is kept with the
+// instruction at which it arrived, so instruction N of the replay is instruction N of the run.
 #pragma once
 
 #include <memory>
@@ -48,14 +48,16 @@ class Lane {
   void seek(u64 instruction);
   void type(const std::string& text);
   void set_breakpoints(std::vector<Breakpoint> breakpoints);
-  /// Guest memory by linear address, through the guest's own page tables, without side effects; how many bytes.
+  /// Guest memory by linear address, through the guest's own page tables, without side effects; how many
+  /// bytes.
   std::size_t peek(u32 address, std::span<u8> bytes) const;
   bool poke(u32 address, std::span<const u8> bytes);  ///< all or nothing; RAM only
   /// The guest waits for input and burns no host time.
   bool idle() const { return idle_; }
 
   /// What the windows show. `focused` adds the parts that only the large views need.
-  LaneFrame frame(const CostProfile& prices, std::optional<u32> disassemble_at, u32 walk_address, bool focused) const;
+  LaneFrame frame(const CostProfile& prices, std::optional<u32> disassemble_at, u32 walk_address,
+                  bool focused) const;
   VirtualMachine* vm() { return vm_.get(); }
   const Recorder& recorder() const { return recorder_; }
   const std::string& reason() const { return reason_; }
@@ -76,7 +78,10 @@ class Lane {
   std::vector<Breakpoint> breakpoints_;
   std::string reason_;
   bool hit_ = false, idle_ = false;
-  struct Typed { u64 instruction; std::string text; };
+  struct Typed {
+    u64 instruction;
+    std::string text;
+  };
   std::vector<Typed> typed_;
   std::size_t delivered_ = 0;
   double measured_seconds_ = 0;

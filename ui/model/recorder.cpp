@@ -2,44 +2,10 @@
 
 namespace ringside::model {
 
-Cause cause(ExitReason reason) {
-  switch (reason) {
-    case ExitReason::ShadowPageFault:
-    case ExitReason::ShadowPageTableWrite:
-    case ExitReason::TruePageFault:
-    case ExitReason::EptViolation:
-    case ExitReason::EptMisconfiguration:
-    case ExitReason::HypercallMmuUpdate:
-    case ExitReason::Invlpg:
-    case ExitReason::CrAccess: return Cause::PageTables;
-    case ExitReason::IoInstruction:
-    case ExitReason::Mmio: return Cause::DeviceIo;
-    case ExitReason::ExternalInterrupt:
-    case ExitReason::InterruptWindow:
-    case ExitReason::Hlt: return Cause::Interrupt;
-    case ExitReason::Syscall:
-    case ExitReason::GuestException:
-    case ExitReason::ExceptionOrNmi:
-    case ExitReason::TripleFault:
-    case ExitReason::TaskSwitch: return Cause::SyscallOrFault;
-    case ExitReason::Hypercall:
-    case ExitReason::HypercallEventChannel:
-    case ExitReason::HypercallIret:
-    case ExitReason::Vmcall: return Cause::Hypercall;
-    default: return Cause::Privileged;
-  }
-}
-
-std::string_view name(Cause c) {
-  constexpr std::array<std::string_view, static_cast<std::size_t>(Cause::kCount)> kNames{
-      "page tables", "device I/O", "privileged", "interrupts", "syscall, fault", "hypercall"};
-  return kNames[static_cast<std::size_t>(c)];
-}
-
 void Recorder::record(const ExitRecord& exit) {
   ++count_;
-  const auto index = static_cast<std::size_t>(cause(exit.reason));
-  ++by_cause_[index];
+  const auto index = static_cast<std::size_t>(info(exit.reason).topic);
+  ++by_topic_[index];
   recent_.push_back(exit);
   if (recent_.size() > kEventRows) recent_.pop_front();
   if (trapped_.size() < kTrappedSites || trapped_.contains(exit.eip)) ++trapped_[exit.eip];
@@ -66,7 +32,8 @@ void Recorder::record(const ExitRecord& exit) {
 void Recorder::clear() { *this = Recorder(); }
 
 std::shared_ptr<const std::vector<ExitRecord>> Recorder::events() const {
-  if (!events_copy_) events_copy_ = std::make_shared<const std::vector<ExitRecord>>(recent_.begin(), recent_.end());
+  if (!events_copy_)
+    events_copy_ = std::make_shared<const std::vector<ExitRecord>>(recent_.begin(), recent_.end());
   return events_copy_;
 }
 

@@ -1,5 +1,5 @@
-// What a lane remembers of its exits: the last few thousand one by one, all of them in a timeline, and which guest
-// instructions have ever trapped.
+// What a lane remembers of its exits: the last few thousand one by one, all of them in a timeline, and which
+// guest instructions have ever trapped.
 #pragma once
 
 #include <deque>
@@ -16,7 +16,7 @@ class Recorder {
 
   std::shared_ptr<const std::vector<ExitRecord>> events() const;
   std::shared_ptr<const Timeline> timeline() const;
-  const std::array<u64, static_cast<std::size_t>(Cause::kCount)>& by_cause() const { return by_cause_; }
+  const std::array<u64, static_cast<std::size_t>(ExitTopic::kCount)>& by_topic() const { return by_topic_; }
   u64 count() const { return count_; }
   bool has_trapped(u32 eip) const { return trapped_.contains(eip); }
   const ExitRecord* last() const { return recent_.empty() ? nullptr : &recent_.back(); }
@@ -25,7 +25,7 @@ class Recorder {
   static constexpr std::size_t kTrappedSites = 65536;
   std::deque<ExitRecord> recent_;
   Timeline timeline_;
-  std::array<u64, static_cast<std::size_t>(Cause::kCount)> by_cause_{};
+  std::array<u64, static_cast<std::size_t>(ExitTopic::kCount)> by_topic_{};
   std::unordered_map<u32, u64> trapped_;
   u64 count_ = 0;
   // Copies for frames are made when something has changed, not for every frame.

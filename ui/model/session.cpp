@@ -38,8 +38,8 @@ void SessionCore::say(std::string message, bool error) {
 void SessionCore::rebuild() {
   lanes_.clear();
   for (Mode mode : options_.modes) {
-    lanes_.push_back(
-        std::make_unique<Lane>(mode, source_, LaneOptions{.profile = run_profile_, .sensitive = options_.sensitive}));
+    lanes_.push_back(std::make_unique<Lane>(
+        mode, source_, LaneOptions{.profile = run_profile_, .sensitive = options_.sensitive}));
     lanes_.back()->set_breakpoints(breakpoints_);
   }
   focus_ = std::min(focus_, lanes_.empty() ? 0 : lanes_.size() - 1);
@@ -82,7 +82,8 @@ struct SessionCore::Executor {
   }
   void operator()(const command::StepBack& c) const {
     core.running_ = false;
-    for (Lane* lane : core.chosen()) lane->seek(lane->instructions() - std::min(c.instructions, lane->instructions()));
+    for (Lane* lane : core.chosen())
+      lane->seek(lane->instructions() - std::min(c.instructions, lane->instructions()));
   }
   void operator()(const command::ToNextTrap&) const {
     core.running_ = false;
@@ -93,7 +94,9 @@ struct SessionCore::Executor {
     for (Lane* lane : core.chosen()) lane->seek(c.instruction);
     core.disassemble_at_.reset();
   }
-  void operator()(const command::SetSpeed& c) const { core.speed_ = std::max(0.0, c.instructions_per_second); }
+  void operator()(const command::SetSpeed& c) const {
+    core.speed_ = std::max(0.0, c.instructions_per_second);
+  }
   void operator()(const command::SetLockstep& c) const { core.lockstep_ = c.on; }
   void operator()(const command::SetProfile& c) const {
     core.price_profile_ = &cost_profile(c.name);

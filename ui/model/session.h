@@ -1,6 +1,7 @@
 // A session: one guest under several techniques side by side, run by a thread of its own.
 //
-// Commands go in, frames come out; drawing never waits for the simulation and the simulation never waits for drawing.
+// Commands go in, frames come out; drawing never waits for the simulation and the simulation never waits for
+// drawing.
 #pragma once
 
 #include <atomic>
@@ -24,7 +25,8 @@ struct SessionOptions {
 /// Built-in name or file. Throws HostError.
 GuestSource open_guest(const std::string& name, const std::string& command_line);
 
-/// The session without its thread: commands and slices are carried out by the caller. What tests and screenshots use.
+/// The session without its thread: commands and slices are carried out by the caller. What tests and
+/// screenshots use.
 class SessionCore {
  public:
   explicit SessionCore(const SessionOptions& options);
@@ -44,7 +46,7 @@ class SessionCore {
 
   SessionOptions options_;
   GuestSource source_;
-  const CostProfile* run_profile_;   ///< drives the guest's clock
+  const CostProfile* run_profile_;    ///< drives the guest's clock
   const CostProfile* price_profile_;  ///< prices what is shown
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<Breakpoint> breakpoints_;

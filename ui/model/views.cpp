@@ -18,7 +18,8 @@ std::string step_meaning(const WalkStep& step) {
   const auto entry = static_cast<u32>(step.entry);
   if (!(entry & pte::P)) return "not present: the walk stops here";
   const bool large = step.level == 2 && (entry & pte::PS);
-  return fmt::format("{} -> {} {:x}", rights(entry), large ? "4 MiB page" : "frame", (entry & pte::kFrame) >> 12);
+  return fmt::format("{} -> {} {:x}", rights(entry), large ? "4 MiB page" : "frame",
+                     (entry & pte::kFrame) >> 12);
 }
 
 std::string_view level_name(u8 level) {
@@ -30,10 +31,12 @@ PageWalk machine_walk(VirtualMachine& vm, LinearAddr address) {
   const CpuState& s = vm.host().cpu.state();
   const auto read = [&](u64 physical) {
     u32 value = 0;
-    if (const u8* p = vm.host().memory.at(MachinePhys(physical), sizeof value)) std::memcpy(&value, p, sizeof value);
+    if (const u8* p = vm.host().memory.at(MachinePhys(physical), sizeof value))
+      std::memcpy(&value, p, sizeof value);
     return value;
   };
-  return walk_pages(PagingMode{s.cr3, s.cr0, s.cr4, false}, address, Access::Read, false, read, [](u64, u32) {});
+  return walk_pages(PagingMode{s.cr3, s.cr0, s.cr4, false}, address, Access::Read, false, read,
+                    [](u64, u32) {});
 }
 
 PageWalk guest_walk(VirtualMachine& vm, LinearAddr address) {
@@ -41,13 +44,15 @@ PageWalk guest_walk(VirtualMachine& vm, LinearAddr address) {
   const CpuState s = vm.monitor().virtual_state();
   const GuestMemory& ram = vm.host().machine.ram();
   const auto read = [&](u64 physical) { return ram.read<u32>(GuestPhys(physical)).value_or(0); };
-  return walk_pages(PagingMode{s.cr3, s.cr0, s.cr4, false}, address, Access::Read, false, read, [](u64, u32) {});
+  return walk_pages(PagingMode{s.cr3, s.cr0, s.cr4, false}, address, Access::Read, false, read,
+                    [](u64, u32) {});
 }
 
 void append(std::vector<WalkRow>& rows, const PageWalk& walk, std::string_view owner) {
   for (u8 i = 0; i < walk.count; ++i) {
     const WalkStep& step = walk.steps[i];
-    rows.push_back({fmt::format("{} {}", owner, level_name(step.level)), step.entry_address, step.entry, step_meaning(step)});
+    rows.push_back({fmt::format("{} {}", owner, level_name(step.level)), step.entry_address, step.entry,
+                    step_meaning(step)});
   }
 }
 
@@ -97,17 +102,22 @@ PageWalkView walk_view(VirtualMachine& vm, LinearAddr address) {
     const unsigned n = guest.count;
     view.references = (n + 1) * (nested + 1) - 1;
     for (const WalkRow& row : view.guest)
-      view.hardware.push_back({fmt::format("EPT, {} levels", nested), row.address, 0, "translates the address of the " + row.table});
-    if (guest.ok) view.hardware.push_back({fmt::format("EPT, {} levels", nested), guest.physical, 0, "translates the final guest-physical address"});
-    view.verdict = fmt::format("({} + 1) x ({} + 1) - 1 = {} memory references on a TLB miss", n, nested, view.references);
+      view.hardware.push_back({fmt::format("EPT, {} levels", nested), row.address, 0,
+                               "translates the address of the " + row.table});
+    if (guest.ok)
+      view.hardware.push_back({fmt::format("EPT, {} levels", nested), guest.physical, 0,
+                               "translates the final guest-physical address"});
+    view.verdict = fmt::format("({} + 1) x ({} + 1) - 1 = {} memory references on a TLB miss", n, nested,
+                               view.references);
   } else {
     const PageWalk machine = machine_walk(vm, address);
     append(view.hardware, machine, tables_of(vm.mode()));
     view.references = machine.count;
-    view.verdict = fmt::format("{}. {} memory reference{} on a TLB miss", why(vm, guest, machine), view.references,
-                               view.references == 1 ? "" : "s");
+    view.verdict = fmt::format("{}. {} memory reference{} on a TLB miss", why(vm, guest, machine),
+                               view.references, view.references == 1 ? "" : "s");
   }
-  if (!(vm.monitor().virtual_state().cr0 & cr0::PG)) view.verdict = "the guest has paging off: linear is physical";
+  if (!(vm.monitor().virtual_state().cr0 & cr0::PG))
+    view.verdict = "the guest has paging off: linear is physical";
   return view;
 }
 

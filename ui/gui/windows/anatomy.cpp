@@ -1,5 +1,5 @@
-// One exit taken apart: the guest instruction that caused it, every step with its cycles, what the monitor did and where
-// in the source, in plain words.
+// One exit taken apart: the guest instruction that caused it, every step with its cycles, what the monitor
+// did and where in the source, in plain words.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -60,7 +60,8 @@ void cost_bar(const std::vector<Step>& parts, u32 total) {
   float x = at.x;
   for (const Step& s : parts) {
     const float w = total ? width * static_cast<float>(s.cycles) / static_cast<float>(total) : 0;
-    ImGui::GetWindowDrawList()->AddRectFilled({x, at.y}, {x + std::max(0.0f, w - 1), at.y + height}, fill(bucket(s.event)));
+    ImGui::GetWindowDrawList()->AddRectFilled({x, at.y}, {x + std::max(0.0f, w - 1), at.y + height},
+                                              fill(bucket(s.event)));
     x += w;
   }
   ImGui::Dummy({width, height});
@@ -102,7 +103,8 @@ void draw_anatomy(Context& c, Rect rect) {
   }
   if (!exit) {
     ImGui::PushTextWrapPos();
-    ImGui::TextUnformatted("No exit yet. Run the guest (F5) or go to its next trap (F10), then click an exit in the list.");
+    ImGui::TextUnformatted(
+        "No exit yet. Run the guest (F5) or go to its next trap (F10), then click an exit in the list.");
     ImGui::PopTextWrapPos();
     c.layout.add("anatomy.empty");
     return end_pane();
@@ -116,14 +118,17 @@ void draw_anatomy(Context& c, Rect rect) {
   text_in(c.layout, "anatomy.reason", reason.name, text(lane->mode));
   ImGui::PopFont();
   text_in(c.layout, "anatomy.where",
-          fmt::format("{}: exit {} at guest instruction {}, EIP {:08x}, guest ring {}, detail {:x}", title(lane->mode), grouped(exit->index),
-                      grouped(exit->instruction), exit->eip, exit->cpl, exit->detail),
+          fmt::format("{}: exit {} at guest instruction {}, EIP {:08x}, guest ring {}, detail {:x}",
+                      title(lane->mode), grouped(exit->index), grouped(exit->instruction), exit->eip,
+                      exit->cpl, exit->detail),
           palette().dim);
   paragraph(c, "anatomy.what", "What it is", reason.what);
   paragraph(c, "anatomy.why", "Why here", why(reason, lane->mode));
-  paragraph(c, "anatomy.does", "What the monitor did", fmt::format("{} Source: {}", reason.monitor_does, source_of(lane->mode)));
+  paragraph(c, "anatomy.does", "What the monitor did",
+            fmt::format("{} Source: {}", reason.monitor_does, source_of(lane->mode)));
   ImGui::Spacing();
-  text_in(c.layout, "anatomy.total", fmt::format("{} modelled cycles ({})", grouped(total), c.frame.profile), palette().text);
+  text_in(c.layout, "anatomy.total", fmt::format("{} modelled cycles ({})", grouped(total), c.frame.profile),
+          palette().text);
   cost_bar(parts, total);
   table(c, parts, prices);
   text_in(c.layout, "anatomy.manual", reason.manual, palette().dim);

@@ -10,7 +10,8 @@ void draw_consoles(Context& c, Rect rect) {
   const float input_height = ImGui::GetFrameHeightWithSpacing() + 2;
   const std::size_t count = std::max<std::size_t>(1, c.frame.lanes.size());
   const ImVec2 room = ImGui::GetContentRegionAvail();
-  const float width = (room.x - ImGui::GetStyle().ItemSpacing.x * static_cast<float>(count - 1)) / static_cast<float>(count);
+  const float width =
+      (room.x - ImGui::GetStyle().ItemSpacing.x * static_cast<float>(count - 1)) / static_cast<float>(count);
   for (std::size_t i = 0; i < c.frame.lanes.size(); ++i) {
     const auto& lane = c.frame.lanes[i];
     if (i) ImGui::SameLine();
@@ -21,15 +22,17 @@ void draw_consoles(Context& c, Rect rect) {
     ImGui::PushTextWrapPos();
     ImGui::TextUnformatted(lane.console.data(), lane.console.data() + lane.console.size());
     ImGui::PopTextWrapPos();
-    if (ImGui::GetScrollY() >= ImGui::GetScrollMaxY() - ImGui::GetTextLineHeight() * 2) ImGui::SetScrollHereY(1);
+    if (ImGui::GetScrollY() >= ImGui::GetScrollMaxY() - ImGui::GetTextLineHeight() * 2)
+      ImGui::SetScrollHereY(1);
     ImGui::EndChild();
     ImGui::PopFont();
     ImGui::EndChild();
   }
   const float button_room = ImGui::CalcTextSize("all guestsSend").x + ImGui::GetFrameHeight() * 3.2f;
   ImGui::SetNextItemWidth(room.x - button_room);
-  const bool entered = ImGui::InputTextWithHint("##type", "type to the guest's shell, Enter sends the line", c.ui.typed,
-                                                sizeof c.ui.typed, ImGuiInputTextFlags_EnterReturnsTrue);
+  const bool entered =
+      ImGui::InputTextWithHint("##type", "type to the guest's shell, Enter sends the line", c.ui.typed,
+                               sizeof c.ui.typed, ImGuiInputTextFlags_EnterReturnsTrue);
   c.layout.add("consoles.input");
   if (entered) ImGui::SetKeyboardFocusHere(-1);
   ImGui::SameLine();

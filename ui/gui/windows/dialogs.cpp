@@ -16,26 +16,28 @@ constexpr std::array<std::pair<Kind, const char*>, 5> kKinds{{{Kind::Address, "a
                                                               {Kind::Reason, "exit reason"},
                                                               {Kind::Cr3, "CR3 changes"}}};
 
-constexpr std::array<std::pair<const char*, const char*>, 14> kKeys{{{"F5", "run or pause"},
-                                                                     {"Shift+F5", "stop and reset"},
-                                                                     {"F9", "breakpoint at the current instruction"},
-                                                                     {"F10", "to the next trap"},
-                                                                     {"F11", "step one instruction"},
-                                                                     {"Shift+F11", "step back"},
-                                                                     {"Ctrl+R", "reset"},
-                                                                     {"Ctrl+G", "go to an address"},
-                                                                     {"Ctrl+B", "breakpoints"},
-                                                                     {"Ctrl+O", "open a guest"},
-                                                                     {"Ctrl+1 2 3", "Compare, Inspect, Memory"},
-                                                                     {"Ctrl+L", "lab panel"},
-                                                                     {"Tab, arrows, Space", "every control by keyboard"},
-                                                                     {"F1", "this list"}}};
+constexpr std::array<std::pair<const char*, const char*>, 14> kKeys{
+    {{"F5", "run or pause"},
+     {"Shift+F5", "stop and reset"},
+     {"F9", "breakpoint at the current instruction"},
+     {"F10", "to the next trap"},
+     {"F11", "step one instruction"},
+     {"Shift+F11", "step back"},
+     {"Ctrl+R", "reset"},
+     {"Ctrl+G", "go to an address"},
+     {"Ctrl+B", "breakpoints"},
+     {"Ctrl+O", "open a guest"},
+     {"Ctrl+1 2 3", "Compare, Inspect, Memory"},
+     {"Ctrl+L", "lab panel"},
+     {"Tab, arrows, Space", "every control by keyboard"},
+     {"F1", "this list"}}};
 
 bool dialog(Context& c, const char* name, const char* title, bool* open) {
   const ImVec2 size = ImGui::GetIO().DisplaySize;
   ImGui::SetNextWindowPos({size.x / 2, size.y / 2}, ImGuiCond_Appearing, {0.5f, 0.5f});
-  const bool visible = ImGui::Begin(fmt::format("{}###{}", title, name).c_str(), open,
-                                    ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoCollapse);
+  const bool visible = ImGui::Begin(
+      fmt::format("{}###{}", title, name).c_str(), open,
+      ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoCollapse);
   const ImVec2 at = ImGui::GetWindowPos(), extent = ImGui::GetWindowSize();
   c.layout.add_pane(name, {at.x, at.y, at.x + extent.x, at.y + extent.y});
   return visible;
@@ -43,17 +45,21 @@ bool dialog(Context& c, const char* name, const char* title, bool* open) {
 
 void open_dialog(Context& c) {
   if (dialog(c, "open", "Open a guest", &c.ui.show_open)) {
-    ImGui::TextUnformatted("A Multiboot ELF32 kernel, a flat binary or a boot sector.\nDropping a file on the window does the same.");
+    ImGui::TextUnformatted(
+        "A Multiboot ELF32 kernel, a flat binary or a boot sector.\nDropping a file on the window does the "
+        "same.");
     ImGui::SetNextItemWidth(ImGui::GetFontSize() * 30);
-    const bool entered = ImGui::InputTextWithHint("##path", "path or name of a built-in guest", c.ui.open_path, sizeof c.ui.open_path,
-                                                  ImGuiInputTextFlags_EnterReturnsTrue);
+    const bool entered =
+        ImGui::InputTextWithHint("##path", "path or name of a built-in guest", c.ui.open_path,
+                                 sizeof c.ui.open_path, ImGuiInputTextFlags_EnterReturnsTrue);
     c.layout.add("open.path");
     ImGui::SameLine();
     if (button(c.layout, "open.go", "Open", "Boot it in every mode") || entered) {
       c.send(model::command::Open{c.ui.open_path});
       c.ui.show_open = false;
     }
-    if (c.frame.message_is_error) text_in(c.layout, "open.error", c.frame.message, palette().bad, ImGui::GetFontSize() * 36);
+    if (c.frame.message_is_error)
+      text_in(c.layout, "open.error", c.frame.message, palette().bad, ImGui::GetFontSize() * 36);
   }
   ImGui::End();
 }
@@ -84,8 +90,10 @@ void add_row(Context& c) {
     c.layout.add("breakpoints.value");
     ImGui::SameLine();
   }
-  if (button(c.layout, "breakpoints.add", "Add", "Stop there") && (kind == Kind::Cr3 || c.ui.breakpoint_value[0]))
-    c.send(model::command::AddBreakpoint{kind, static_cast<u32>(std::strtoul(c.ui.breakpoint_value, nullptr, 16))});
+  if (button(c.layout, "breakpoints.add", "Add", "Stop there") &&
+      (kind == Kind::Cr3 || c.ui.breakpoint_value[0]))
+    c.send(model::command::AddBreakpoint{kind,
+                                         static_cast<u32>(std::strtoul(c.ui.breakpoint_value, nullptr, 16))});
 }
 
 void breakpoints_dialog(Context& c) {
@@ -93,12 +101,14 @@ void breakpoints_dialog(Context& c) {
     add_row(c);
     for (const auto& b : c.frame.breakpoints) {
       ImGui::PushID(static_cast<int>(b.id));
-      if (button(c.layout, "breakpoints.remove", "Remove", "")) c.send(model::command::RemoveBreakpoint{b.id});
+      if (button(c.layout, "breakpoints.remove", "Remove", ""))
+        c.send(model::command::RemoveBreakpoint{b.id});
       ImGui::SameLine();
       ImGui::TextUnformatted(b.text.c_str());
       ImGui::PopID();
     }
-    if (c.frame.breakpoints.empty()) ImGui::TextDisabled("none; a click on a row of the disassembly sets one");
+    if (c.frame.breakpoints.empty())
+      ImGui::TextDisabled("none; a click on a row of the disassembly sets one");
   }
   ImGui::End();
 }

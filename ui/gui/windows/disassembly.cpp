@@ -1,5 +1,5 @@
-// Guest code around the current instruction. Marks have a shape as well as a colour: > current, ● has trapped,
-// ▲ sensitive and silent, ■ breakpoint.
+// Guest code around the current instruction. Marks have a shape as well as a colour: > current, ● has
+// trapped, ▲ sensitive and silent, ■ breakpoint.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -25,11 +25,13 @@ void controls(Context& c) {
   ImGui::SetNextItemWidth(ImGui::CalcTextSize("00000000000").x);
   if (c.ui.focus_go_to) ImGui::SetKeyboardFocusHere();
   c.ui.focus_go_to = false;
-  const bool entered = ImGui::InputTextWithHint("##goto", "address", c.ui.go_to, sizeof c.ui.go_to,
-                                                ImGuiInputTextFlags_CharsHexadecimal | ImGuiInputTextFlags_EnterReturnsTrue);
+  const bool entered =
+      ImGui::InputTextWithHint("##goto", "address", c.ui.go_to, sizeof c.ui.go_to,
+                               ImGuiInputTextFlags_CharsHexadecimal | ImGuiInputTextFlags_EnterReturnsTrue);
   c.layout.add("disassembly.goto");
   tooltip("Go to a hexadecimal linear address (Ctrl+G)");
-  if (entered && c.ui.go_to[0]) c.send(model::command::GoTo{static_cast<u32>(std::strtoul(c.ui.go_to, nullptr, 16))});
+  if (entered && c.ui.go_to[0])
+    c.send(model::command::GoTo{static_cast<u32>(std::strtoul(c.ui.go_to, nullptr, 16))});
   ImGui::SameLine();
   if (button(c.layout, "disassembly.follow", "Follow", "Keep the current instruction in view")) {
     c.ui.go_to[0] = 0;
@@ -37,7 +39,8 @@ void controls(Context& c) {
   }
   ImGui::SameLine();
   if (const auto* lane = c.focused())
-    text_in(c.layout, "disassembly.where", fmt::format("{}  {}", title(lane->mode), lane->current_function), palette().dim);
+    text_in(c.layout, "disassembly.where", fmt::format("{}  {}", title(lane->mode), lane->current_function),
+            palette().dim);
 }
 
 void toggle_breakpoint(Context& c, const model::DisassemblyRow& row) {
@@ -70,11 +73,15 @@ void draw_disassembly(Context& c, Rect rect) {
     for (const auto& row : lane->disassembly) {
       ImGui::TableNextRow();
       const bool current = row.address == here;
-      const ImU32 background = current ? palette().current_row : row.silent ? palette().silent_row : row.traps ? palette().trapping_row : 0;
+      const ImU32 background = current      ? palette().current_row
+                               : row.silent ? palette().silent_row
+                               : row.traps  ? palette().trapping_row
+                                            : 0;
       if (background) ImGui::TableSetBgColor(ImGuiTableBgTarget_RowBg0, background);
       ImGui::TableSetColumnIndex(0);
       const char* mark = row.breakpoint ? "■" : current ? "▶" : " ";
-      if (ImGui::Selectable(fmt::format("{}##{:x}", mark, row.address).c_str(), false, ImGuiSelectableFlags_SpanAllColumns))
+      if (ImGui::Selectable(fmt::format("{}##{:x}", mark, row.address).c_str(), false,
+                            ImGuiSelectableFlags_SpanAllColumns))
         toggle_breakpoint(c, row);
       if (current) c.layout.add("disassembly.current");
       ImGui::TableSetColumnIndex(1);

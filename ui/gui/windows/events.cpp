@@ -1,4 +1,5 @@
-// The exits of the focused lane, newest last, filtered by any word in their row. A click selects one for the anatomy.
+// The exits of the focused lane, newest last, filtered by any word in their row. A click selects one for the
+// anatomy.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,16 +10,21 @@ namespace ringside::gui {
 namespace {
 
 std::string row_text(const ExitRecord& e) {
-  return fmt::format("{} {} eip={:08x} cpl={} detail={:x}", e.instruction, info(e.reason).name, e.eip, e.cpl, e.detail);
+  return fmt::format("{} {} eip={:08x} cpl={} detail={:x}", e.instruction, info(e.reason).name, e.eip, e.cpl,
+                     e.detail);
 }
 
 bool contains_ignoring_case(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b)); };
+  const auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) == std::tolower(static_cast<unsigned char>(b));
+  };
   return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
 void table(Context& c, const std::vector<const ExitRecord*>& rows) {
-  if (!ImGui::BeginTable("events", 4, ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) return;
+  if (!ImGui::BeginTable("events", 4,
+                         ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp))
+    return;
   ImGui::TableSetupScrollFreeze(0, 1);
   ImGui::TableSetupColumn("instruction", 0, 1.2f);
   ImGui::TableSetupColumn("exit", 0, 2.2f);
@@ -32,8 +38,10 @@ void table(Context& c, const std::vector<const ExitRecord*>& rows) {
       const ExitRecord& e = *rows[static_cast<std::size_t>(i)];
       ImGui::TableNextRow();
       ImGui::TableSetColumnIndex(0);
-      const bool selected = c.ui.selection && c.ui.selection->lane == c.frame.focus && c.ui.selection->exit.index == e.index;
-      if (ImGui::Selectable(fmt::format("{}##{}", grouped(e.instruction), e.index).c_str(), selected, ImGuiSelectableFlags_SpanAllColumns)) {
+      const bool selected =
+          c.ui.selection && c.ui.selection->lane == c.frame.focus && c.ui.selection->exit.index == e.index;
+      if (ImGui::Selectable(fmt::format("{}##{}", grouped(e.instruction), e.index).c_str(), selected,
+                            ImGuiSelectableFlags_SpanAllColumns)) {
         c.ui.selection = Selection{c.frame.focus, e};
         c.send(model::command::GoTo{e.eip});
       }
@@ -59,12 +67,14 @@ void draw_events(Context& c, Rect rect) {
   ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x * 0.5f);
   ImGui::InputTextWithHint("##filter", "filter: cr, io, c0101…", c.ui.filter, sizeof c.ui.filter);
   c.layout.add("events.filter");
-  tooltip("Shows the rows that contain this text: a reason, an address, a number. The last 4096 exits are kept.");
+  tooltip(
+      "Shows the rows that contain this text: a reason, an address, a number. The last 4096 exits are kept.");
   ImGui::SameLine();
   std::vector<const ExitRecord*> rows;
   for (const ExitRecord& e : *lane->events)
     if (!c.ui.filter[0] || contains_ignoring_case(row_text(e), c.ui.filter)) rows.push_back(&e);
-  text_in(c.layout, "events.count", fmt::format("{} of {}", grouped(rows.size()), grouped(lane->exit_count)), palette().dim);
+  text_in(c.layout, "events.count", fmt::format("{} of {}", grouped(rows.size()), grouped(lane->exit_count)),
+          palette().dim);
   ImGui::PushFont(c.fonts.data);
   if (lane->mode == Mode::Native)
     text_in(c.layout, "events.none", "Bare metal has no monitor: nothing exits.", palette().dim);

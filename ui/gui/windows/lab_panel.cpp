@@ -1,4 +1,5 @@
-// The lab panel: the question, a prediction, steps that tick themselves, and "show me" for the widget that a step means.
+// The lab panel: the question, a prediction, steps that tick themselves, and "show me" for the widget that a
+// step means.
 #include <fmt/format.h>
 
 #include "ui/gui/context.h"
@@ -20,7 +21,8 @@ void step(Context& c, const model::LabStep& s, std::size_t index) {
   wrapped(fmt::format("{} {}", done ? "✓" : "○", s.text), done ? palette().good : palette().text);
   if (done) return;
   wrapped(s.hint, palette().dim);
-  if (button(c.layout, fmt::format("lab.show{}", index).c_str(), "Show me", "Point at it")) c.ui.highlight = s.show;
+  if (button(c.layout, fmt::format("lab.show{}", index).c_str(), "Show me", "Point at it"))
+    c.ui.highlight = s.show;
 }
 
 /// A frame around the widget that "show me" was asked for, until it is clicked.
@@ -33,8 +35,10 @@ void draw_highlight(Context& c) {
     rect = pane->second;
   else
     return;
-  ImGui::GetForegroundDrawList()->AddRect({rect.x0 - 3, rect.y0 - 3}, {rect.x1 + 3, rect.y1 + 3}, palette().bad, 4, 0, 3);
-  if (ImGui::IsMouseClicked(0) && ImGui::IsMouseHoveringRect({rect.x0, rect.y0}, {rect.x1, rect.y1}, false)) c.ui.highlight.clear();
+  ImGui::GetForegroundDrawList()->AddRect({rect.x0 - 3, rect.y0 - 3}, {rect.x1 + 3, rect.y1 + 3},
+                                          palette().bad, 4, 0, 3);
+  if (ImGui::IsMouseClicked(0) && ImGui::IsMouseHoveringRect({rect.x0, rect.y0}, {rect.x1, rect.y1}, false))
+    c.ui.highlight.clear();
 }
 
 }  // namespace
@@ -55,7 +59,8 @@ void draw_labs(Context& c, Rect rect) {
   ImGui::Separator();
   wrapped(lab.prediction, palette().accent);
   ImGui::SetNextItemWidth(-1);
-  ImGui::InputTextWithHint("##prediction", "your prediction, before you run", c.ui.prediction, sizeof c.ui.prediction);
+  ImGui::InputTextWithHint("##prediction", "your prediction, before you run", c.ui.prediction,
+                           sizeof c.ui.prediction);
   c.layout.add("lab.prediction");
   ImGui::Separator();
   for (std::size_t i = 0; i < lab.steps.size(); ++i) step(c, lab.steps[i], i);
@@ -64,7 +69,7 @@ void draw_labs(Context& c, Rect rect) {
   if (answer.empty()) {
     wrapped("The run has not answered it yet.", palette().dim);
   } else {
-    wrapped("The run says: " + answer, palette().good);
+    wrapped(fmt::format("The run says: {}", answer), palette().good);
     if (c.ui.prediction[0]) wrapped(fmt::format("You said: {}", c.ui.prediction), palette().text);
   }
   draw_highlight(c);

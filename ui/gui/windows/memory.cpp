@@ -1,5 +1,5 @@
-// Memory: the walk of one address with its reference count, guest and machine entries side by side with why, and why
-// the last page fault of the focused lane happened.
+// Memory: the walk of one address with its reference count, guest and machine entries side by side with why,
+// and why the last page fault of the focused lane happened.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,8 +13,9 @@ namespace {
 
 void address_bar(Context& c) {
   ImGui::SetNextItemWidth(ImGui::CalcTextSize("0000000000000").x);
-  const bool entered = ImGui::InputText("##walk", c.ui.walk, sizeof c.ui.walk,
-                                        ImGuiInputTextFlags_CharsHexadecimal | ImGuiInputTextFlags_EnterReturnsTrue);
+  const bool entered =
+      ImGui::InputText("##walk", c.ui.walk, sizeof c.ui.walk,
+                       ImGuiInputTextFlags_CharsHexadecimal | ImGuiInputTextFlags_EnterReturnsTrue);
   c.layout.add("walk.address");
   tooltip("A hexadecimal linear address of the guest");
   ImGui::SameLine();
@@ -32,8 +33,9 @@ void address_bar(Context& c) {
 void walk_boxes(Context& c, const std::vector<model::WalkRow>& rows, ImU32 colour, std::string_view heading) {
   text_in(c.layout, "walk.heading", heading, colour);
   const float line = ImGui::GetTextLineHeight(), height = line * 3 + 10;
-  const float width = std::min(ImGui::GetContentRegionAvail().x / static_cast<float>(std::max<std::size_t>(1, rows.size())) - 26,
-                               ImGui::CalcTextSize("0").x * 34);
+  const float width = std::min(
+      ImGui::GetContentRegionAvail().x / static_cast<float>(std::max<std::size_t>(1, rows.size())) - 26,
+      ImGui::CalcTextSize("0").x * 34);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   ImVec2 at = ImGui::GetCursorScreenPos();
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -41,7 +43,8 @@ void walk_boxes(Context& c, const std::vector<model::WalkRow>& rows, ImU32 colou
     draw.AddRectFilled(at, end, palette().background, 4);
     draw.AddRect(at, end, colour, 4, 0, 1.5f);
     const std::array<std::string, 3> lines{fmt::format("{}. {}", i + 1, rows[i].table),
-                                           fmt::format("[{:x}] = {:08x}", rows[i].address, rows[i].entry), rows[i].meaning};
+                                           fmt::format("[{:x}] = {:08x}", rows[i].address, rows[i].entry),
+                                           rows[i].meaning};
     for (std::size_t l = 0; l < lines.size(); ++l) {
       ImGui::SetCursorScreenPos({at.x + 6, at.y + 4 + line * static_cast<float>(l)});
       text_in(c.layout, "walk.box", lines[l], l == 0 ? palette().text : palette().dim, width - 12);
@@ -52,11 +55,16 @@ void walk_boxes(Context& c, const std::vector<model::WalkRow>& rows, ImU32 colou
   ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + ImGui::GetStyle().WindowPadding.x, at.y + height + 6});
 }
 
+bool is_page_exit(ExitReason reason) {
+  const ExitTopic topic = info(reason).topic;
+  return topic == ExitTopic::PageTables || topic == ExitTopic::PageFaults;
+}
+
 std::string bits(std::optional<u32> entry) {
   if (!entry) return "-";
   if (!(*entry & pte::P)) return fmt::format("{:08x} -----", *entry);
-  return fmt::format("{:08x} P{}{}{}{}", *entry, *entry & pte::W ? 'W' : '-', *entry & pte::U ? 'U' : '-', *entry & pte::A ? 'A' : '-',
-                     *entry & pte::D ? 'D' : '-');
+  return fmt::format("{:08x} P{}{}{}{}", *entry, *entry & pte::W ? 'W' : '-', *entry & pte::U ? 'U' : '-',
+                     *entry & pte::A ? 'A' : '-', *entry & pte::D ? 'D' : '-');
 }
 
 }  // namespace
@@ -82,7 +90,9 @@ void draw_mappings(Context& c, Rect rect) {
   if (!begin_pane(c.layout, "mappings", "Page-table entries side by side", rect)) return end_pane();
   const auto* lane = c.focused();
   ImGui::PushFont(c.fonts.data);
-  if (lane && ImGui::BeginTable("mappings", 4, ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
+  if (lane && ImGui::BeginTable(
+                  "mappings", 4,
+                  ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
     ImGui::TableSetupScrollFreeze(0, 1);
     ImGui::TableSetupColumn("page", 0, 0.8f);
     ImGui::TableSetupColumn("guest entry", 0, 1.3f);
@@ -96,7 +106,8 @@ void draw_mappings(Context& c, Rect rect) {
       ImGui::TableSetColumnIndex(1);
       text_in(c.layout, "guest", bits(m.guest_entry), palette().text);
       ImGui::TableSetColumnIndex(2);
-      text_in(c.layout, "machine", bits(m.machine_entry), m.guest_entry == m.machine_entry ? palette().dim : palette().warning);
+      text_in(c.layout, "machine", bits(m.machine_entry),
+              m.guest_entry == m.machine_entry ? palette().dim : palette().warning);
       ImGui::TableSetColumnIndex(3);
       text_in(c.layout, "why", m.why, palette().dim);
     }
@@ -109,7 +120,7 @@ void draw_mappings(Context& c, Rect rect) {
 void draw_fault_reason(Context& c, Rect rect) {
   if (!begin_pane(c.layout, "fault", "Why did it fault?", rect)) return end_pane();
   const auto* lane = c.focused();
-  const auto is_fault = [](const ExitRecord& e) { return model::cause(e.reason) == model::Cause::PageTables && e.detail; };
+  const auto is_fault = [](const ExitRecord& e) { return is_page_exit(e.reason) && e.detail; };
   const ExitRecord* fault = nullptr;
   if (lane && lane->events) {
     const auto it = std::find_if(lane->events->rbegin(), lane->events->rend(), is_fault);
@@ -117,18 +128,23 @@ void draw_fault_reason(Context& c, Rect rect) {
   }
   ImGui::PushTextWrapPos();
   if (!fault) {
-    ImGui::TextUnformatted(lane && lane->mode == Mode::Native ? "Bare metal: page faults go straight to the guest's own handler."
-                                                              : "No exit for a page has been recorded yet. Run the guest.");
+    ImGui::TextUnformatted(lane && lane->mode == Mode::Native
+                               ? "Bare metal: page faults go straight to the guest's own handler."
+                               : "No exit for a page has been recorded yet. Run the guest.");
   } else {
     const ExitReasonInfo& reason = info(fault->reason);
-    ImGui::TextUnformatted(fmt::format("Address {:08x}, at EIP {:08x}, guest ring {}.", fault->detail, fault->eip, fault->cpl).c_str());
+    ImGui::TextUnformatted(
+        fmt::format("Address {:08x}, at EIP {:08x}, guest ring {}.", fault->detail, fault->eip, fault->cpl)
+            .c_str());
     ImGui::Bullet();
     ImGui::TextUnformatted(fmt::format("{}: {}", reason.name, reason.what).c_str());
     ImGui::Bullet();
-    ImGui::TextUnformatted(reason.monitor_does.data(), reason.monitor_does.data() + reason.monitor_does.size());
+    ImGui::TextUnformatted(reason.monitor_does.data(),
+                           reason.monitor_does.data() + reason.monitor_does.size());
     ImGui::Bullet();
     ImGui::TextUnformatted(fmt::format("cost: {} modelled cycles", grouped(fault->cycles)).c_str());
-    if (button(c.layout, "fault.walk", "Walk this address", "Show its page walk now")) c.send(model::command::WalkAddress{fault->detail});
+    if (button(c.layout, "fault.walk", "Walk this address", "Show its page walk now"))
+      c.send(model::command::WalkAddress{fault->detail});
   }
   ImGui::PopTextWrapPos();
   end_pane();

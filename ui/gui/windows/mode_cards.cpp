@@ -11,7 +11,7 @@ namespace {
 using model::LaneFrame;
 
 constexpr std::size_t kBuckets = static_cast<std::size_t>(Bucket::kCount);
-constexpr std::size_t kCauses = static_cast<std::size_t>(model::Cause::kCount);
+constexpr std::size_t kTopics = static_cast<std::size_t>(ExitTopic::kCount);
 
 std::string_view subtitle(const LaneFrame& lane) {
   switch (lane.mode) {
@@ -25,12 +25,13 @@ std::string_view subtitle(const LaneFrame& lane) {
 }
 
 double busy_per_instruction(const LaneFrame& lane) {
-  return lane.instructions
-             ? static_cast<double>(lane.attribution.total() - lane.attribution[Bucket::Idle]) / lane.instructions
-             : 0;
+  return lane.instructions ? static_cast<double>(lane.attribution.total() - lane.attribution[Bucket::Idle]) /
+                                 lane.instructions
+                           : 0;
 }
 
-/// Cycles per instruction by bucket as one stacked bar; `scale` is the longest bar of all cards. Idle is left out.
+/// Cycles per instruction by bucket as one stacked bar; `scale` is the longest bar of all cards. Idle is left
+/// out.
 void stacked_bar(Context& c, const LaneFrame& lane, double scale, float width) {
   const float height = ImGui::GetTextLineHeight() * 1.2f;
   const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -55,22 +56,26 @@ void stacked_bar(Context& c, const LaneFrame& lane, double scale, float width) {
   ImGui::TextUnformatted("modelled cycles per guest instruction");
   for (std::size_t b = 0; b < kBuckets; ++b) {
     const auto bucket = static_cast<Bucket>(b);
-    const double share = lane.instructions ? static_cast<double>(lane.attribution[bucket]) / lane.instructions : 0;
-    ImGui::TextUnformatted(fmt::format("{:<10} {:8.3f}   {}", name(bucket), share, glossary(name(bucket))).c_str());
+    const double share =
+        lane.instructions ? static_cast<double>(lane.attribution[bucket]) / lane.instructions : 0;
+    ImGui::TextUnformatted(
+        fmt::format("{:<10} {:8.3f}   {}", name(bucket), share, glossary(name(bucket))).c_str());
   }
   ImGui::EndTooltip();
 }
 
-void cause_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
-  const float label = ImGui::CalcTextSize("syscall, fault  ").x, number = ImGui::CalcTextSize("000 000 000").x;
+void topic_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
+  const float label = ImGui::CalcTextSize("system calls   ").x, number = ImGui::CalcTextSize("000 000 000").x;
   ImDrawList& draw = *ImGui::GetWindowDrawList();
-  for (std::size_t i = 0; i < kCauses; ++i) {
-    const u64 count = lane.by_cause[i];
+  for (std::size_t i = 0; i < kTopics; ++i) {
+    const u64 count = lane.by_topic[i];
     const ImVec2 at = ImGui::GetCursorScreenPos();
-    text_in(c.layout, "cause", name(static_cast<model::Cause>(i)), count ? palette().text : palette().dim, label);
+    text_in(c.layout, "topic", name(static_cast<ExitTopic>(i)), count ? palette().text : palette().dim,
+            label);
     const float room = width - label - number - 8;
     const float bar = most ? std::max(count ? 2.0f : 0.0f, room * static_cast<float>(count) / most) : 0;
-    draw.AddRectFilled({at.x + label, at.y + 3}, {at.x + label + bar, at.y + ImGui::GetTextLineHeight() - 2}, fill(lane.mode));
+    draw.AddRectFilled({at.x + label, at.y + 3}, {at.x + label + bar, at.y + ImGui::GetTextLineHeight() - 2},
+                       fill(lane.mode));
     const std::string text = grouped(count);
     ImGui::SameLine(width - ImGui::CalcTextSize(text.c_str()).x + ImGui::GetStyle().WindowPadding.x);
     text_in(c.layout, "count", text, count ? palette().text : palette().dim, number);
@@ -80,11 +85,14 @@ void cause_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
 void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
   const LaneFrame& lane = c.frame.lanes[index];
   const std::string pane = fmt::format("card.{}", name(lane.mode));
-  if (!begin_pane(c.layout, pane.c_str(), std::string(title(lane.mode)).c_str(), rect, ImGuiWindowFlags_NoTitleBar)) return end_pane();
+  if (!begin_pane(c.layout, pane.c_str(), std::string(title(lane.mode)).c_str(), rect,
+                  ImGuiWindowFlags_NoTitleBar))
+    return end_pane();
   const float width = ImGui::GetContentRegionAvail().x;
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   draw.AddRectFilled({rect.x0, rect.y0}, {rect.x1, rect.y0 + 3}, fill(lane.mode));
-  text_in(c.layout, (pane + ".title").c_str(), title(lane.mode), text(lane.mode), width - ImGui::CalcTextSize("focused").x - 12);
+  text_in(c.layout, (pane + ".title").c_str(), title(lane.mode), text(lane.mode),
+          width - ImGui::CalcTextSize("focused").x - 12);
   tooltip(glossary(name(lane.mode)));
   if (index == c.frame.focus) {
     ImGui::SameLine(width - ImGui::CalcTextSize("focused").x + ImGui::GetStyle().WindowPadding.x);
@@ -99,24 +107,28 @@ void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
     ImGui::PopTextWrapPos();
   } else {
     ImGui::PushFont(c.fonts.large);
-    text_in(c.layout, (pane + ".overhead").c_str(), lane.overhead > 0 ? fmt::format("{:.2f}x", lane.overhead) : "-", palette().text,
-            width * 0.4f);
+    text_in(c.layout, (pane + ".overhead").c_str(),
+            lane.overhead > 0 ? fmt::format("{:.2f}x", lane.overhead) : "-", palette().text, width * 0.4f);
     ImGui::PopFont();
     tooltip(glossary("overhead"));
     ImGui::SameLine();
     ImGui::BeginGroup();
-    text_in(c.layout, (pane + ".exits").c_str(), fmt::format("{} exits", grouped(lane.exit_count)), palette().text);
+    text_in(c.layout, (pane + ".exits").c_str(), fmt::format("{} exits", grouped(lane.exit_count)),
+            palette().text);
     tooltip(glossary("exits"));
-    text_in(c.layout, (pane + ".mips").c_str(), fmt::format("{} instr", compact(static_cast<double>(lane.instructions))), palette().dim);
-    tooltip(fmt::format("{} guest instructions; measured on this host: {:.0f} MIPS", grouped(lane.instructions), lane.measured_mips));
+    text_in(c.layout, (pane + ".mips").c_str(),
+            fmt::format("{} instr", compact(static_cast<double>(lane.instructions))), palette().dim);
+    tooltip(fmt::format("{} guest instructions; measured on this host: {:.0f} MIPS",
+                        grouped(lane.instructions), lane.measured_mips));
     ImGui::EndGroup();
     stacked_bar(c, lane, scale, width);
     ImGui::Spacing();
     if (lane.mode == Mode::Native)
       text_in(c.layout, (pane + ".none").c_str(), "no monitor: nothing exits", palette().dim);
     else
-      cause_rows(c, lane, most, width);
-    if (lane.state == model::LaneState::Ended) text_in(c.layout, (pane + ".end").c_str(), lane.reason, palette().dim);
+      topic_rows(c, lane, most, width);
+    if (lane.state == model::LaneState::Ended)
+      text_in(c.layout, (pane + ".end").c_str(), lane.reason, palette().dim);
   }
   if (ImGui::IsWindowHovered() && ImGui::IsMouseClicked(0)) c.send(model::command::Focus{index});
   end_pane();
@@ -141,7 +153,7 @@ void draw_mode_cards(Context& c, Rect rect) {
   u64 most = 0;
   for (const LaneFrame& lane : c.frame.lanes) {
     scale = std::max(scale, busy_per_instruction(lane));
-    most = std::max(most, *std::max_element(lane.by_cause.begin(), lane.by_cause.end()));
+    most = std::max(most, *std::max_element(lane.by_topic.begin(), lane.by_topic.end()));
   }
   const float width = rect.width() / static_cast<float>(c.frame.lanes.size());
   for (std::size_t i = 0; i < c.frame.lanes.size(); ++i) {

@@ -16,15 +16,21 @@ void row(Context& c, std::string_view name, const std::string& virtual_value, co
   if (virtual_value == real_value)
     text_in(c.layout, "real", "=", palette().dim);
   else
-    text_in(c.layout, "real", "≠ " + real_value, palette().warning);
+    text_in(c.layout, "real", fmt::format("≠ {}", real_value), palette().warning);
 }
 
 std::string hex(u32 value) { return fmt::format("{:08x}", value); }
 
 std::string flags(u32 value) {
   std::string text;
-  constexpr std::array<std::pair<u32, char>, 8> kShown{{{eflags::OF, 'O'}, {eflags::DF, 'D'}, {eflags::IF, 'I'}, {eflags::TF, 'T'},
-                                                         {eflags::SF, 'S'}, {eflags::ZF, 'Z'}, {eflags::PF, 'P'}, {eflags::CF, 'C'}}};
+  constexpr std::array<std::pair<u32, char>, 8> kShown{{{eflags::OF, 'O'},
+                                                        {eflags::DF, 'D'},
+                                                        {eflags::IF, 'I'},
+                                                        {eflags::TF, 'T'},
+                                                        {eflags::SF, 'S'},
+                                                        {eflags::ZF, 'Z'},
+                                                        {eflags::PF, 'P'},
+                                                        {eflags::CF, 'C'}}};
   for (auto [bit, letter] : kShown) text += value & bit ? letter : '-';
   return text;
 }
@@ -37,7 +43,9 @@ void draw_registers(Context& c, Rect rect) {
   if (!begin_pane(c.layout, "registers", "Registers: virtual and real", rect)) return end_pane();
   const model::LaneFrame* lane = c.focused();
   ImGui::PushFont(c.fonts.data);
-  if (lane && ImGui::BeginTable("registers", 3, ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
+  if (lane && ImGui::BeginTable(
+                  "registers", 3,
+                  ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
     const CpuState &v = lane->guest, &r = lane->real;
     ImGui::TableSetupScrollFreeze(0, 1);
     ImGui::TableSetupColumn("", 0, 0.8f);

@@ -14,17 +14,20 @@ struct Resident {
   bool active;
 };
 
-void boxes(ImDrawList& draw, ImVec2 at, float width, float height, std::string_view heading, const std::vector<Resident>& residents,
-           ImU32 colour) {
+void boxes(ImDrawList& draw, ImVec2 at, float width, float height, std::string_view heading,
+           const std::vector<Resident>& residents, ImU32 colour) {
   const float line = ImGui::GetTextLineHeight();
   draw.AddText(at, palette().dim, heading.data(), heading.data() + heading.size());
   const float top = at.y + line + 4, step = (height - line - 4) / static_cast<float>(residents.size());
   for (std::size_t i = 0; i < residents.size(); ++i) {
     const Resident& r = residents[i];
-    const ImVec2 a{at.x, top + step * static_cast<float>(i)}, b{at.x + width, top + step * static_cast<float>(i + 1) - 4};
+    const ImVec2 a{at.x, top + step * static_cast<float>(i)},
+        b{at.x + width, top + step * static_cast<float>(i + 1) - 4};
     draw.AddRectFilled(a, b, r.active ? colour : palette().background, 4);
     draw.AddRect(a, b, r.who.empty() ? palette().grid : colour, 4);
-    const std::string text = r.who.empty() ? fmt::format("ring {}: nobody", r.ring) : fmt::format("ring {}: {}{}", r.ring, r.who, r.active ? " ◀" : "");
+    const std::string text = r.who.empty()
+                                 ? fmt::format("ring {}: nobody", r.ring)
+                                 : fmt::format("ring {}: {}{}", r.ring, r.who, r.active ? " ◀" : "");
     const ImU32 ink = r.active ? on_fill() : r.who.empty() ? palette().dim : palette().text;
     draw.PushClipRect(a, b, true);
     draw.AddText({a.x + 8, (a.y + b.y - line) / 2}, ink, text.c_str());
@@ -44,11 +47,13 @@ void draw_rings(Context& c, Rect rect) {
   const ImU32 colour = fill(lane->mode);
   if (lane->deprivileged) {
     boxes(draw, at, room.x, room.y, "rings of the processor",
-          {{3, "guest user", cpl == 3}, {2, "", false}, {1, "guest kernel", cpl == 1}, {0, "monitor", false}}, colour);
+          {{3, "guest user", cpl == 3}, {2, "", false}, {1, "guest kernel", cpl == 1}, {0, "monitor", false}},
+          colour);
   } else if (lane->non_root) {
     const float half = room.x / 2 - 4;
     boxes(draw, at, half, room.y, "non-root",
-          {{3, "guest user", cpl == 3}, {2, "", false}, {1, "", false}, {0, "guest kernel", cpl == 0}}, colour);
+          {{3, "guest user", cpl == 3}, {2, "", false}, {1, "", false}, {0, "guest kernel", cpl == 0}},
+          colour);
     boxes(draw, {at.x + half + 8, at.y}, half, room.y, "root",
           {{3, "", false}, {2, "", false}, {1, "", false}, {0, "monitor", false}}, colour);
   } else {
@@ -57,9 +62,10 @@ void draw_rings(Context& c, Rect rect) {
   }
   ImGui::Dummy(room);
   c.layout.add("rings.picture");
-  tooltip(lane->deprivileged ? "Ring compression: the guest kernel believes it is in ring 0 and runs in ring 1."
-          : lane->non_root   ? "VT-x: the guest has all four rings in non-root mode; the monitor is in root mode."
-                             : "Bare metal: the kernel is in ring 0.");
+  tooltip(
+      lane->deprivileged ? "Ring compression: the guest kernel believes it is in ring 0 and runs in ring 1."
+      : lane->non_root   ? "VT-x: the guest has all four rings in non-root mode; the monitor is in root mode."
+                         : "Bare metal: the kernel is in ring 0.");
   end_pane();
 }
 

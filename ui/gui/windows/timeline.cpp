@@ -1,5 +1,5 @@
-// Traps over guest instructions, one lane per technique on a shared axis. A click takes every pane to that instruction;
-// the wheel zooms, a right drag moves.
+// Traps over guest instructions, one lane per technique on a shared axis. A click takes every pane to that
+// instruction; the wheel zooms, a right drag moves.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,7 +12,9 @@ namespace {
 struct Axis {
   double begin, end;
   float x0, x1;
-  float to_x(double instruction) const { return x0 + static_cast<float>((instruction - begin) / (end - begin)) * (x1 - x0); }
+  float to_x(double instruction) const {
+    return x0 + static_cast<float>((instruction - begin) / (end - begin)) * (x1 - x0);
+  }
   double to_instruction(float x) const { return begin + (x - x0) / (x1 - x0) * (end - begin); }
 };
 
@@ -27,7 +29,7 @@ Axis make_axis(Context& c, float x0, float x1) {
   return {begin, std::max(end, begin + 1), x0, x1};
 }
 
-u64 total(const std::array<u32, static_cast<std::size_t>(model::Cause::kCount)>& bucket) {
+u64 total(const std::array<u32, static_cast<std::size_t>(ExitTopic::kCount)>& bucket) {
   u64 sum = 0;
   for (u32 n : bucket) sum += n;
   return sum;
@@ -40,10 +42,12 @@ std::vector<u64> columns(const model::Timeline& timeline, const Axis& axis) {
     const double from = static_cast<double>(b) * static_cast<double>(timeline.bucket_width);
     if (from + static_cast<double>(timeline.bucket_width) < axis.begin || from > axis.end) continue;
     const float x = axis.to_x(from), wide = axis.to_x(from + static_cast<double>(timeline.bucket_width)) - x;
-    const auto first = static_cast<std::ptrdiff_t>(x - axis.x0), count = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(wide));
+    const auto first = static_cast<std::ptrdiff_t>(x - axis.x0),
+               count = std::max<std::ptrdiff_t>(1, static_cast<std::ptrdiff_t>(wide));
     for (std::ptrdiff_t i = first; i < first + count; ++i)
       if (i >= 0 && i < static_cast<std::ptrdiff_t>(result.size()))
-        result[static_cast<std::size_t>(i)] = std::max(result[static_cast<std::size_t>(i)], total(timeline.buckets[b]));
+        result[static_cast<std::size_t>(i)] =
+            std::max(result[static_cast<std::size_t>(i)], total(timeline.buckets[b]));
   }
   return result;
 }
@@ -58,7 +62,8 @@ void interact(Context& c, const Axis& axis) {
     c.ui.timeline_end = here + (axis.end - here) * factor;
   }
   if (ImGui::IsMouseDragging(1)) {
-    const double shift = std::min(axis.begin, io.MouseDelta.x / (axis.x1 - axis.x0) * (axis.end - axis.begin));
+    const double shift =
+        std::min(axis.begin, io.MouseDelta.x / (axis.x1 - axis.x0) * (axis.end - axis.begin));
     c.ui.timeline_begin = axis.begin - shift;
     c.ui.timeline_end = axis.end - shift;
   }
@@ -66,14 +71,16 @@ void interact(Context& c, const Axis& axis) {
     c.ui.timeline_begin = c.ui.timeline_end = 0;
   else if (ImGui::IsMouseClicked(0))
     c.send(model::command::Seek{static_cast<u64>(std::max(0.0, here))});
-  tooltip(fmt::format("guest instruction {}\nclick: go there · wheel: zoom · right drag: move · double click: all",
-                      grouped(static_cast<u64>(std::max(0.0, here)))));
+  tooltip(fmt::format(
+      "guest instruction {}\nclick: go there · wheel: zoom · right drag: move · double click: all",
+      grouped(static_cast<u64>(std::max(0.0, here)))));
 }
 
 }  // namespace
 
 void draw_timeline(Context& c, Rect rect) {
-  if (!begin_pane(c.layout, "timeline", "Trap timeline: exits along the guest's instructions", rect)) return end_pane();
+  if (!begin_pane(c.layout, "timeline", "Trap timeline: exits along the guest's instructions", rect))
+    return end_pane();
   const float label = ImGui::CalcTextSize("Hardware-assisted ").x, line = ImGui::GetTextLineHeight();
   const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
   const Axis axis = make_axis(c, at.x + label, at.x + room.x - 4);
@@ -82,7 +89,8 @@ void draw_timeline(Context& c, Rect rect) {
   std::vector<const model::LaneFrame*> shown;
   for (const auto& lane : c.frame.lanes)
     if (lane.mode != Mode::Native) shown.push_back(&lane);
-  const float lane_height = (room.y - axis_height) / static_cast<float>(std::max<std::size_t>(1, shown.size()));
+  const float lane_height =
+      (room.y - axis_height) / static_cast<float>(std::max<std::size_t>(1, shown.size()));
   std::vector<std::vector<u64>> data;
   u64 most = 1;
   for (const auto* lane : shown) {
@@ -96,8 +104,10 @@ void draw_timeline(Context& c, Rect rect) {
     draw.AddRectFilled({axis.x0, y0}, {axis.x1, y1}, palette().background);
     for (std::size_t x = 0; x < data[i].size(); ++x) {
       if (!data[i][x]) continue;
-      const float height = std::max(2.0f, (y1 - y0) * static_cast<float>(data[i][x]) / static_cast<float>(most));
-      draw.AddRectFilled({axis.x0 + static_cast<float>(x), y1 - height}, {axis.x0 + static_cast<float>(x) + 1, y1}, fill(shown[i]->mode));
+      const float height =
+          std::max(2.0f, (y1 - y0) * static_cast<float>(data[i][x]) / static_cast<float>(most));
+      draw.AddRectFilled({axis.x0 + static_cast<float>(x), y1 - height},
+                         {axis.x0 + static_cast<float>(x) + 1, y1}, fill(shown[i]->mode));
     }
     const float here = axis.to_x(static_cast<double>(shown[i]->instructions));
     if (here >= axis.x0 && here <= axis.x1) draw.AddLine({here, y0}, {here, y1}, palette().text, 1.5f);
@@ -111,7 +121,8 @@ void draw_timeline(Context& c, Rect rect) {
     draw.AddText({x, at.y + room.y - axis_height + 2}, palette().dim, label_text.c_str());
   }
   ImGui::SetCursorScreenPos({axis.x0, at.y});
-  ImGui::InvisibleButton("timeline", {std::max(1.0f, axis.x1 - axis.x0), std::max(1.0f, room.y - axis_height)});
+  ImGui::InvisibleButton("timeline",
+                         {std::max(1.0f, axis.x1 - axis.x0), std::max(1.0f, room.y - axis_height)});
   c.layout.add("timeline.area");
   interact(c, axis);
   end_pane();

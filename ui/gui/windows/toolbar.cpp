@@ -75,7 +75,8 @@ void draw_menu(Context& c) {
     if (ImGui::MenuItem("Reset", "Ctrl+R")) c.send(model::command::Reset{});
     ImGui::Separator();
     if (ImGui::MenuItem("Breakpoints...", "Ctrl+B")) c.ui.show_breakpoints = true;
-    if (ImGui::MenuItem("All modes in lockstep", nullptr, c.frame.lockstep)) c.send(model::command::SetLockstep{!c.frame.lockstep});
+    if (ImGui::MenuItem("All modes in lockstep", nullptr, c.frame.lockstep))
+      c.send(model::command::SetLockstep{!c.frame.lockstep});
     ImGui::EndMenu();
   }
   if (ImGui::BeginMenu("Prices")) {
@@ -84,7 +85,9 @@ void draw_menu(Context& c) {
   }
   if (ImGui::BeginMenu("View")) {
     for (std::size_t i = 0; i < kViews.size(); ++i)
-      if (ImGui::MenuItem(kViews[i].second, fmt::format("Ctrl+{}", i + 1).c_str(), c.ui.view == kViews[i].first)) c.ui.view = kViews[i].first;
+      if (ImGui::MenuItem(kViews[i].second, fmt::format("Ctrl+{}", i + 1).c_str(),
+                          c.ui.view == kViews[i].first))
+        c.ui.view = kViews[i].first;
     ImGui::Separator();
     if (ImGui::MenuItem("Light theme", nullptr, c.ui.theme == Theme::Light))
       c.ui.theme = c.ui.theme == Theme::Light ? Theme::Dark : Theme::Light;
@@ -104,15 +107,20 @@ void draw_menu(Context& c) {
 }
 
 void draw_toolbar(Context& c, Rect rect) {
-  if (!begin_pane(c.layout, "toolbar", "Toolbar", rect, ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoScrollbar)) return end_pane();
-  if (button(c.layout, "run", c.frame.running ? "Pause F5" : "Run F5", "Run or pause all modes", true, c.frame.running))
+  if (!begin_pane(c.layout, "toolbar", "Toolbar", rect,
+                  ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoScrollbar))
+    return end_pane();
+  if (button(c.layout, "run", c.frame.running ? "Pause F5" : "Run F5", "Run or pause all modes", true,
+             c.frame.running))
     c.frame.running ? c.send(model::command::Pause{}) : c.send(model::command::Run{});
   ImGui::SameLine();
   if (button(c.layout, "step", "Step F11", "One guest instruction")) c.send(model::command::Step{});
   ImGui::SameLine();
-  if (button(c.layout, "next", "Next trap F10", "Run until the next exit to the monitor")) c.send(model::command::ToNextTrap{});
+  if (button(c.layout, "next", "Next trap F10", "Run until the next exit to the monitor"))
+    c.send(model::command::ToNextTrap{});
   ImGui::SameLine();
-  if (button(c.layout, "back", "Back", "One guest instruction back, by deterministic replay (Shift+F11)")) c.send(model::command::StepBack{});
+  if (button(c.layout, "back", "Back", "One guest instruction back, by deterministic replay (Shift+F11)"))
+    c.send(model::command::StepBack{});
   ImGui::SameLine();
   if (button(c.layout, "reset", "Reset", "Back to power-on (Ctrl+R)")) c.send(model::command::Reset{});
   ImGui::SameLine();
@@ -125,20 +133,25 @@ void draw_toolbar(Context& c, Rect rect) {
   c.layout.add("lockstep");
   tooltip(glossary("lockstep"));
   float tabs = 0;
-  for (auto [view, label] : kViews) tabs += ImGui::CalcTextSize(label).x + ImGui::GetStyle().FramePadding.x * 2 + ImGui::GetStyle().ItemSpacing.x;
+  for (auto [view, label] : kViews)
+    tabs +=
+        ImGui::CalcTextSize(label).x + ImGui::GetStyle().FramePadding.x * 2 + ImGui::GetStyle().ItemSpacing.x;
   ImGui::SameLine(std::max(ImGui::GetCursorPosX(), rect.width() - tabs - ImGui::GetStyle().WindowPadding.x));
   for (std::size_t i = 0; i < kViews.size(); ++i) {
     if (i) ImGui::SameLine();
-    if (button(c.layout, fmt::format("view.{}", kViews[i].second).c_str(), kViews[i].second, "", true, c.ui.view == kViews[i].first))
+    if (button(c.layout, fmt::format("view.{}", kViews[i].second).c_str(), kViews[i].second, "", true,
+               c.ui.view == kViews[i].first))
       c.ui.view = kViews[i].first;
   }
   end_pane();
 }
 
 void draw_status(Context& c, Rect rect) {
-  if (!begin_pane(c.layout, "status", "Status", rect, ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoScrollbar)) return end_pane();
+  if (!begin_pane(c.layout, "status", "Status", rect,
+                  ImGuiWindowFlags_NoTitleBar | ImGuiWindowFlags_NoScrollbar))
+    return end_pane();
   const std::string state = fmt::format("{}: {}{}", c.frame.guest, c.frame.running ? "running" : "paused",
-                                        c.frame.message.empty() ? "" : "   " + c.frame.message);
+                                        c.frame.message.empty() ? "" : fmt::format("   {}", c.frame.message));
   text_in(c.layout, "status.message", state, c.frame.message_is_error ? palette().bad : palette().dim,
           rect.width() - ImGui::CalcTextSize("modelled cycles, never measured  F1: keys ").x - 24);
   ImGui::SameLine(rect.width() - ImGui::CalcTextSize("modelled cycles, never measured  F1: keys ").x);
