@@ -74,6 +74,7 @@ struct CpuState {
   u32 cr0 = cr0::ET, cr2 = 0, cr3 = 0, cr4 = 0;
   std::array<u32, 8> dr{0, 0, 0, 0, 0, 0, 0xFFFF0FF0u, 0x400u};
   u32 sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
+  u64 tsc_adjust = 0;  ///< what WRMSR to the time-stamp counter added
   u64 apic_base = 0, pat = 0x0007040600070406ull, misc_enable = 1;
   bool halted = false;
   /// Interrupts are held off for one instruction: after STI, and after MOV SS / POP SS (which also holds #DB and NMI).
