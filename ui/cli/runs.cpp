@@ -1,0 +1,122 @@
+#include "ui/cli/runs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <thread>
+
+#include "cpu/host_error.h"
+#include "ui/cli/terminal.h"
+
+namespace ringside::cli {
+namespace {
+
+/// Instructions between two looks at the progress. A constant, so that it cannot make two runs differ.
+constexpr u64 kStep = 10'000'000;
+
+struct Progress final : Watcher {
+  std::atomic<u64> instructions{0};
+  std::atomic<bool> done{false};
+  void step(VirtualMachine& vm) override { instructions = vm.instructions(); }
+};
+
+/// "native done   trap [#######-----]  58%   para 12 M": a share once a finished run has shown how much there
+/// is to do.
+std::string progress_line(const std::vector<Mode>& modes, const std::deque<Progress>& states) {
+  u64 expected = 0;
+  for (const Progress& p : states)
+    if (p.done) expected = std::max<u64>(expected, p.instructions);
+  std::string line;
+  for (std::size_t i = 0; i < modes.size(); ++i) {
+    const u64 n = states[i].instructions;
+    line += fmt::format("{} ", name(modes[i]));
+    if (states[i].done) {
+      line += "done";
+    } else if (expected) {
+      const double share = std::min(0.99, static_cast<double>(n) / static_cast<double>(expected));
+      const auto filled = static_cast<std::size_t>(share * 12);
+      line += fmt::format("[{}{}] {:2.0f}%", std::string(filled, '#'), std::string(12 - filled, '-'),
+                          share * 100);
+    } else {
+      line += fmt::format("{} M instructions", n / 1'000'000);
+    }
+    line += "   ";
+  }
+  return line;
+}
+
+}  // namespace
+
+VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& options) {
+  VmConfig config;
+  config.mode = mode;
+  config.host.ram_bytes = options.ram_bytes;
+  config.host.cpu.model = options.cpu;
+  config.host.profile = options.profile;
+  config.host.machine.disk = source.make_disk();
+  config.host.machine.console_input = options.console_input;
+  config.sensitive = options.sensitive;
+  config.command_line = options.command_line;
+  return config;
+}
+
+RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& options, Watcher* watcher) {
+  try {
+    VirtualMachine vm(source.image_for(mode), vm_config(mode, source, options));
+    const auto start = std::chrono::steady_clock::now();
+    const auto elapsed = [&] {
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    };
+    Limits limits = options.limits;
+    if (watcher && watcher->wants_idle()) limits.on_idle = [&](u64 cycles) { watcher->idle(vm, cycles); };
+    const double patience = options.limits.wall_seconds;
+    bool out_of_time = false, out_of_budget = false;
+    for (u64 step = kStep; !vm.ended() && !out_of_time && !out_of_budget && !vm.stop_requested(); step += kStep) {
+      limits.instructions = std::min(step, options.limits.instructions);
+      if (patience > 0) limits.wall_seconds = std::max(0.001, patience - elapsed());
+      vm.run(limits);
+      if (watcher) watcher->step(vm);
+      out_of_time = patience > 0 && elapsed() >= patience;
+      out_of_budget = limits.instructions == options.limits.instructions;
+    }
+    RunReport report = make_report(vm, elapsed());
+    if (!vm.ended() && out_of_time)  // the machine knows only of the last step's share
+      report.reason.replace(0, vm.why().size(), fmt::format("the budget of {} seconds is spent", patience));
+    return report;
+  } catch (const HostError& error) {
+    return unavailable(mode, error.what());
+  }
+}
+
+std::vector<RunReport> run_modes(const std::vector<Mode>& modes, const GuestSource& source,
+                                 const RunOptions& options, unsigned jobs, bool show_progress) {
+  std::vector<RunReport> reports(modes.size());
+  std::deque<Progress> states(modes.size());
+  std::atomic<std::size_t> next{0}, finished{0};
+  const auto work = [&] {
+    for (std::size_t i; (i = next++) < modes.size();) {
+      reports[i] = run_mode(modes[i], source, options, &states[i]);
+      states[i].done = true;
+      ++finished;
+    }
+  };
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < std::clamp<std::size_t>(jobs, 1, modes.size()); ++i)
+      threads.emplace_back(work);
+    while (show_progress && finished < modes.size()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      fmt::print(stderr, "\r{}\033[K", progress_line(modes, states));
+    }
+  }
+  if (show_progress) fmt::print(stderr, "\r\033[K");
+  const auto native =
+      std::find_if(reports.begin(), reports.end(), [](const RunReport& r) { return r.mode == Mode::Native; });
+  if (native != reports.end()) compare_to(RunReport(*native), reports);
+  return reports;
+}
+
+}  // namespace ringside::cli

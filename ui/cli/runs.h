@@ -1,0 +1,45 @@
+// Running a guest under one or several techniques, several at a time, with a progress bar.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hypervisor/run_report.h"
+#include "ui/cli/guest_source.h"
+
+namespace ringside::cli {
+
+struct RunOptions {
+  u64 ram_bytes = 32u << 20;
+  CpuModel cpu = CpuModel::P6;
+  SensitiveInstructions sensitive = SensitiveInstructions::Trap;
+  const CostProfile* profile = nullptr;
+  std::string command_line;
+  std::string console_input;
+  Limits limits;
+};
+
+VmConfig vm_config(Mode, const GuestSource&, const RunOptions&);
+
+/// Looks at a machine while it runs, on the thread that runs it.
+class Watcher {
+ public:
+  virtual ~Watcher() = default;
+  /// After every step of some million instructions, and once when the run is over.
+  virtual void step(VirtualMachine&) = 0;
+  /// The guest is about to idle for so many cycles. Called only if wants_idle(), and then nobody else lets time pass.
+  virtual void idle(VirtualMachine&, u64 /*cycles*/) {}
+  virtual bool wants_idle() const { return false; }
+};
+
+/// One run, on this thread. What this host or image cannot do becomes an unavailable report; `progress`
+/// follows the guest's instructions.
+RunReport run_mode(Mode, const GuestSource&, const RunOptions&, std::atomic<u64>* progress = nullptr);
+
+/// All of them, at most `jobs` at a time, each with its own machine, so that the order of completion changes
+/// nothing. With `show_progress` a line on standard error follows them. Overhead is relative to the native
+/// run, if there is one.
+std::vector<RunReport> run_modes(const std::vector<Mode>&, const GuestSource&, const RunOptions&,
+                                 unsigned jobs, bool show_progress);
+
+}  // namespace ringside::cli
