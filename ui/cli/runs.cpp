@@ -20,7 +20,10 @@ constexpr u64 kStep = 10'000'000;
 struct Progress final : Watcher {
   std::atomic<u64> instructions{0};
   std::atomic<bool> done{false};
-  void step(VirtualMachine& vm) override { instructions = vm.instructions(); }
+  bool step(VirtualMachine& vm) override {
+    instructions = vm.instructions();
+    return true;
+  }
 };
 
 /// "native done   trap [#######-----]  58%   para 12 M": a share once a finished run has shown how much there
@@ -71,14 +74,16 @@ RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& optio
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     };
     Limits limits = options.limits;
-    if (watcher && watcher->wants_idle()) limits.on_idle = [&](u64 cycles) { watcher->idle(vm, cycles); };
+    const auto on_idle = [&](u64 cycles) { watcher->idle(vm, cycles); };
     const double patience = options.limits.wall_seconds;
-    bool out_of_time = false, out_of_budget = false;
-    for (u64 step = kStep; !vm.ended() && !out_of_time && !out_of_budget && !vm.stop_requested(); step += kStep) {
+    bool out_of_time = false, out_of_budget = false, wanted = true;
+    for (u64 step = kStep; !vm.ended() && !out_of_time && !out_of_budget && wanted; step += kStep) {
       limits.instructions = std::min(step, options.limits.instructions);
       if (patience > 0) limits.wall_seconds = std::max(0.001, patience - elapsed());
+      limits.on_idle = nullptr;
+      if (watcher && watcher->wants_idle()) limits.on_idle = on_idle;
       vm.run(limits);
-      if (watcher) watcher->step(vm);
+      if (watcher) wanted = watcher->step(vm);
       out_of_time = patience > 0 && elapsed() >= patience;
       out_of_budget = limits.instructions == options.limits.instructions;
     }

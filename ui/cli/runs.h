@@ -25,16 +25,16 @@ VmConfig vm_config(Mode, const GuestSource&, const RunOptions&);
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  /// After every step of some million instructions, and once when the run is over.
-  virtual void step(VirtualMachine&) = 0;
-  /// The guest is about to idle for so many cycles. Called only if wants_idle(), and then nobody else lets time pass.
+  /// After every step of some million instructions, and once when the run is over. False ends the run.
+  virtual bool step(VirtualMachine&) = 0;
+  /// The guest is about to idle for so many cycles. Called only if wants_idle(), and then nobody else lets
+  /// time pass.
   virtual void idle(VirtualMachine&, u64 /*cycles*/) {}
   virtual bool wants_idle() const { return false; }
 };
 
-/// One run, on this thread. What this host or image cannot do becomes an unavailable report; `progress`
-/// follows the guest's instructions.
-RunReport run_mode(Mode, const GuestSource&, const RunOptions&, std::atomic<u64>* progress = nullptr);
+/// One run, on this thread. What this host or image cannot do becomes an unavailable report.
+RunReport run_mode(Mode, const GuestSource&, const RunOptions&, Watcher* watcher = nullptr);
 
 /// All of them, at most `jobs` at a time, each with its own machine, so that the order of completion changes
 /// nothing. With `show_progress` a line on standard error follows them. Overhead is relative to the native

@@ -48,10 +48,10 @@ std::string Style::paint_bucket(unsigned index, std::string_view text) const {
   return fmt::format("\033[30;48;5;{}m{}\033[0m", kBackgrounds[index % kBackgrounds.size()], text);
 }
 
-std::string wrap(std::string_view text, unsigned width, unsigned indent) {
+std::string wrap(std::string_view text, unsigned width, unsigned indent, unsigned start) {
   std::string out;
-  std::size_t column = 0;  // of the current line
-  bool fresh = true;       // no word on the current line yet
+  std::size_t column = start;
+  bool fresh = true;  // no word on the current line yet
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
     const std::string_view word = text.substr(at, end - at);

@@ -24,8 +24,9 @@ Style output_style();
 /// Somebody watches standard error: progress may be shown there.
 bool error_is_terminal();
 
-/// Breaks text into lines of at most `width` columns, each after the first one indented.
-std::string wrap(std::string_view text, unsigned width, unsigned indent);
+/// Breaks text into lines of at most `width` columns; the first one begins at column `start`, the others at
+/// `indent`.
+std::string wrap(std::string_view text, unsigned width, unsigned indent, unsigned start = 0);
 /// 1234567 -> "1,234,567"
 std::string grouped(unsigned long long n);
 

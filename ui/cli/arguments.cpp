@@ -1,0 +1,106 @@
+#include "ui/cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "cpu/host_error.h"
+#include "hypervisor/suggest.h"
+
+namespace ringside::cli {
+namespace {
+
+/// QEMU's words of more than one letter; all of them take a value.
+constexpr std::array<std::string_view, 4> kQemuWords{"-append", "-kernel", "-hda", "-cpu"};
+
+/// A number with an optional one-letter suffix; false if it is anything else or does not fit.
+bool parse_number(std::string_view text, std::string_view suffixes, u64 base, u64& value, char& suffix) {
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || end - rest > 1) return false;
+  suffix = rest == end ? '\0' : *rest;
+  if (!suffix) return true;
+  const auto power = suffixes.find(suffix);
+  if (power == std::string_view::npos) return false;
+  for (std::size_t i = 0; i <= power; ++i)
+    if (__builtin_mul_overflow(value, base, &value)) return false;
+  return true;
+}
+
+template <class T, std::size_t N>
+T choose(std::string_view kind, std::string_view text, const std::array<std::string_view, N>& names,
+         const std::array<T, N>& values) {
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end()) throw HostError(unknown_name(kind, text, names));
+  return values[static_cast<std::size_t>(found - names.begin())];
+}
+
+}  // namespace
+
+std::vector<std::string> long_options(int argc, const char* const* argv) {
+  std::vector<std::string> out;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (std::find(kQemuWords.begin(), kQemuWords.end(), word) == kQemuWords.end()) {
+      out.emplace_back(word);
+      continue;
+    }
+    out.push_back("-" + std::string(word));
+    if (i + 1 < argc) out.emplace_back(argv[++i]);
+  }
+  return out;
+}
+
+u64 parse_memory(const std::string& text) {
+  u64 value = 0;
+  char suffix = 0;
+  if (!parse_number(text, "KMG", 1024, value, suffix))
+    throw HostError(
+        fmt::format("-m {}: not an amount of memory; give MiB, or a number with K, M or G", text));
+  if (!suffix && __builtin_mul_overflow(value, u64{1} << 20, &value)) value = ~u64{0};
+  if (value < kLeastMemory)
+    throw HostError(fmt::format("-m {}: too little memory; a guest needs at least 1 (MiB)", text));
+  if (value > kMostMemory)
+    throw HostError(
+        fmt::format("-m {}: too much memory; at most 2048 (MiB), as the guest is 32-bit and the monitor "
+                    "needs room beside it",
+                    text));
+  return value & ~u64{kPageMask};
+}
+
+u64 parse_count(const std::string& option, const std::string& text) {
+  u64 value = 0;
+  char suffix = 0;
+  if (!parse_number(text, "kMG", 1000, value, suffix) || value == 0)
+    throw HostError(
+        fmt::format("{} {}: not a count; give a positive number, also with k, M or G", option, text));
+  return value;
+}
+
+CpuModel parse_cpu(const std::string& text) {
+  return choose<CpuModel, 4>("processor", text, {"386", "486", "pentium", "p6"},
+                             {CpuModel::I386, CpuModel::I486, CpuModel::Pentium, CpuModel::P6});
+}
+
+SensitiveInstructions parse_sensitive(const std::string& text) {
+  return choose<SensitiveInstructions, 2>("policy for sensitive instructions", text, {"trap", "leak"},
+                                          {SensitiveInstructions::Trap, SensitiveInstructions::Leak});
+}
+
+std::vector<Mode> parse_modes(const std::string& text) {
+  if (text == "all") return {all_modes().begin(), all_modes().end()};
+  std::vector<Mode> modes;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    const Mode mode = parse_mode(text.substr(at, end - at));
+    if (std::find(modes.begin(), modes.end(), mode) != modes.end())
+      throw HostError(fmt::format("--modes {}: {} is named twice", text, name(mode)));
+    modes.push_back(mode);
+    at = end + 1;
+  }
+  return modes;
+}
+
+}  // namespace ringside::cli

@@ -1,0 +1,24 @@
+// The command line before CLI11 sees it, and the words that its options take.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hypervisor/virtual_machine.h"
+
+namespace ringside::cli {
+
+/// QEMU's one-dash words become two-dash options (-append TEXT -> --append TEXT); what follows an option that
+/// takes a value is left alone.
+std::vector<std::string> long_options(int argc, const char* const* argv);
+
+// Each throws HostError naming the option, what is wrong, and what it takes.
+u64 parse_memory(const std::string& text);  ///< "32", "32M", "1G": bytes; a plain number is MiB
+u64 parse_count(const std::string& option, const std::string& text);  ///< "5000000", "5M", "2G"
+CpuModel parse_cpu(const std::string& text);
+SensitiveInstructions parse_sensitive(const std::string& text);
+std::vector<Mode> parse_modes(const std::string& text);  ///< "native,trap", "all"
+
+inline constexpr u64 kLeastMemory = 1u << 20, kMostMemory = u64{2048} << 20;
+
+}  // namespace ringside::cli

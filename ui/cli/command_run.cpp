@@ -1,0 +1,116 @@
+// `ringside run` and `ringside compare`.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "cpu/host_error.h"
+#include "ui/cli/arguments.h"
+#include "ui/cli/commands.h"
+#include "ui/cli/live_console.h"
+#include "ui/cli/report_data.h"
+#include "ui/cli/tables.h"
+
+namespace ringside::cli {
+namespace {
+
+GuestSource source_of(const GuestOptions& given) {
+  return find_guest(given.kernel.empty() ? given.guest : given.kernel, given.paravirtual_kernel, given.disk);
+}
+
+RunOptions options_of(const GuestOptions& given) {
+  RunOptions options;
+  options.ram_bytes = parse_memory(given.memory);
+  options.cpu = parse_cpu(given.cpu);
+  options.sensitive = parse_sensitive(given.sensitive);
+  options.profile = &cost_profile(given.profile);
+  options.command_line = given.append;
+  options.limits.instructions = parse_count("--instructions", given.instructions);
+  if (!(given.seconds >= 0)) throw HostError("--seconds: give a positive number, or 0 for no limit");
+  options.limits.wall_seconds = given.seconds;
+  return options;
+}
+
+std::string heading(const std::string& guest, const RunOptions& options, const Style& style) {
+  return style.paint(Colour::Bold, fmt::format("Guest {}", printable(guest))) +
+         fmt::format(", {} MiB, prices of {} ({:.1f} GHz), sensitive instructions {}\n\n",
+                     options.ram_bytes >> 20, options.profile->name,
+                     static_cast<double>(options.profile->hz) / 1e9,
+                     options.sensitive == SensitiveInstructions::Trap ? "trap" : "leak");
+}
+
+std::string quoted_console(const std::string& text, const Style& style) {
+  std::string out;
+  const std::string safe = printable(text);
+  for (std::size_t at = 0; at < safe.size();) {
+    const std::size_t end = std::min(safe.find('\n', at), safe.size());
+    out += style.paint(Colour::Dim, "  | ") + safe.substr(at, end - at) + '\n';
+    at = end + 1;
+  }
+  return out;
+}
+
+}  // namespace
+
+int run_command(const RunCommand& given) {
+  const Mode mode = parse_mode(given.mode);
+  RunOptions options = options_of(given);
+  const GuestSource source = source_of(given);
+  const Style style = output_style();
+
+  RunReport report;
+  if (given.console) {
+    LiveConsole console(given.json ? stderr : stdout);
+    report = run_mode(mode, source, options, &console);
+  } else {
+    report = run_modes({mode}, source, options, 1, error_is_terminal()).front();
+    report.overhead.reset();
+  }
+  if (report.status == RunReport::Status::Unavailable)
+    throw HostError(fmt::format("mode {}: {}", name(mode), report.reason));
+
+  if (given.json) {
+    fmt::print("{}\n", dump(run_json(source.name, report)));
+  } else if (given.console) {
+    if (!report.reason.empty()) fmt::print(stderr, "ringside: {}\n", printable(report.reason));
+  } else {
+    fmt::print("{}", heading(source.name, options, style));
+    fmt::print("{}\n{}\n{}{}", quoted_console(report.console, style), run_table(report, style),
+               cost_bars({report}, style), footnotes({report}, style));
+  }
+  return static_cast<int>(*report.ending);
+}
+
+int compare_command(const CompareCommand& given) {
+  const std::vector<Mode> modes = parse_modes(given.modes);
+  const RunOptions options = options_of(given);
+  const GuestSource source = source_of(given);
+  const Style style = output_style();
+  const unsigned jobs = given.jobs ? given.jobs : std::max(1u, std::thread::hardware_concurrency());
+
+  const std::vector<RunReport> reports = run_modes(modes, source, options, jobs, error_is_terminal());
+
+  if (given.json) {
+    fmt::print("{}\n", dump(compare_json(source.name, *options.profile, reports)));
+  } else if (given.csv) {
+    fmt::print("{}", compare_csv(reports));
+  } else {
+    fmt::print("{}", heading(source.name, options, style));
+    for (const RunReport& report : reports) {
+      fmt::print("{}\n", run_table(report, style));
+      if (given.console) fmt::print("{}\n", quoted_console(report.console, style));
+    }
+    fmt::print("{}\n{}\n{}{}", comparison_table(reports, style), cost_bars(reports, style),
+               console_verdict(reports), footnotes(reports, style));
+  }
+
+  // The first run that did not end well decides; a technique that cannot run this guest is not a failure of
+  // the guest.
+  for (const RunReport& report : reports)
+    if (report.status == RunReport::Status::Failed) return static_cast<int>(*report.ending);
+  const bool any = std::any_of(reports.begin(), reports.end(),
+                               [](const RunReport& r) { return r.status != RunReport::Status::Unavailable; });
+  return any ? 0 : 2;
+}
+
+}  // namespace ringside::cli

@@ -1,0 +1,47 @@
+// The commands of `ringside`, one function each. They write to standard output and return the exit status;
+// what the host, a file or an option did wrong is a HostError.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ui/cli/runs.h"
+
+namespace ringside::cli {
+
+/// What `run` and `compare` share, as given.
+struct GuestOptions {
+  std::string guest = "kernel";
+  std::string kernel;  ///< -kernel FILE: another way to name the guest
+  std::string paravirtual_kernel;
+  std::string disk;
+  std::string memory = "32";
+  std::string append;
+  std::string cpu = "p6";
+  std::string sensitive = "trap";
+  std::string profile = "sandybridge-2012";
+  std::string instructions = "4G";
+  double seconds = 300;
+  bool json = false;
+};
+
+struct RunCommand : GuestOptions {
+  std::string mode = "native";
+  bool console = false;
+};
+
+struct CompareCommand : GuestOptions {
+  std::string modes = "native,trap,para,hvm";
+  unsigned jobs = 0;  ///< 0 = one per processor
+  bool csv = false;
+  bool console = false;
+};
+
+int run_command(const RunCommand&);
+int compare_command(const CompareCommand&);
+int guests_command(bool json);
+int profiles_command(const std::string& name, bool json);
+int explain_command(const std::string& reason, bool json);
+int doctor_command();
+
+}  // namespace ringside::cli

@@ -1,0 +1,158 @@
+#include "ui/cli/program.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <new>
+
+#include "cpu/host_error.h"
+#include "hypervisor/suggest.h"
+#include "ui/cli/arguments.h"
+#include "ui/cli/commands.h"
+#include "ui/cli/tables.h"
+
+namespace ringside::cli {
+namespace {
+
+constexpr int kUsageOrHostError = 2;
+
+constexpr const char* kFooter =
+    "Exit status: 0 the guest ended well, 1 it reported failure, 2 usage or host error, 3 it died (triple "
+    "fault, stuck "
+    "halted),\n4 its budget ran out. QEMU's words work too: -m, -kernel, -append, -hda, -cpu.";
+
+void add_guest_options(CLI::App& command, GuestOptions& o) {
+  command
+      .add_option("guest", o.guest,
+                  "a built-in guest (see `ringside guests`) or a file: Multiboot ELF32, flat binary, "
+                  "boot sector")
+      ->type_name("GUEST|FILE");
+  command.add_option("-m,--memory", o.memory, "guest RAM in MiB, or with K, M or G")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command.add_option("--append", o.append, "command line for the guest, for example run=primes,forkwait")
+      ->type_name("TEXT");
+  command.add_option("--kernel", o.kernel, "the guest as a file, as QEMU names it")->type_name("FILE");
+  command.add_option("--pv-kernel", o.paravirtual_kernel, "its paravirtual build, for mode para")
+      ->type_name("FILE");
+  command.add_option("--disk,--hda", o.disk, "disk image; changes are not written back")->type_name("FILE");
+  command.add_option("--profile", o.profile, "cost profile (see `ringside profiles`)")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command
+      .add_option("--sensitive", o.sensitive,
+                  "what sensitive instructions do outside ring 0: trap, or leak as on a real x86")
+      ->type_name("trap|leak")
+      ->capture_default_str();
+  command.add_option("--cpu", o.cpu, "processor: 386, 486, pentium, p6")
+      ->type_name("MODEL")
+      ->capture_default_str();
+  command.add_option("--instructions", o.instructions, "budget of guest instructions, also with k, M, G")
+      ->type_name("N")
+      ->capture_default_str();
+  command.add_option("--seconds", o.seconds, "budget of wall-clock time; 0 = none")
+      ->type_name("S")
+      ->capture_default_str();
+}
+
+/// What was not expected, with a suggestion from the names that the command knows.
+std::string unexpected(const CLI::App& app, const std::string& argument) {
+  std::vector<std::string> names;
+  const CLI::App* command = &app;
+  if (!app.get_subcommands().empty()) command = app.get_subcommands().front();
+  if (argument.rfind('-', 0) == 0) {
+    for (const CLI::Option* option : command->get_options())
+      for (const std::string& long_name : option->get_lnames()) names.push_back("--" + long_name);
+  } else if (command == &app) {
+    for (const CLI::App* sub : app.get_subcommands({})) names.push_back(sub->get_name());
+  } else {
+    return fmt::format("'{}' is one argument too many (see ringside {} --help)", argument,
+                       command->get_name());
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  return unknown_name(command == &app && argument.rfind('-', 0) != 0 ? "command" : "option", argument, known);
+}
+
+int report_error(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  fmt::print(stderr, "ringside: error: {}\n", printable(message));
+  return kUsageOrHostError;
+}
+
+}  // namespace
+
+int program(int argc, const char* const* argv) {
+  CLI::App app(
+      "Ringside: one guest kernel under every technique of x86 virtualization, every trap counted and "
+      "priced.",
+      "ringside");
+  app.footer(kFooter);
+  app.set_version_flag("--version", "ringside 0.1");
+  app.require_subcommand(0, 1);
+
+  CompareCommand compare;
+  CLI::App& compare_app =
+      *app.add_subcommand("compare", "run a guest in several modes and put the results side by side");
+  add_guest_options(compare_app, compare);
+  compare_app.add_option("--modes", compare.modes, "which modes, or all")
+      ->type_name("LIST")
+      ->capture_default_str();
+  compare_app.add_option("--jobs", compare.jobs, "modes that run at the same time; 0 = one per processor")
+      ->type_name("N")
+      ->capture_default_str();
+  compare_app.add_flag("--console", compare.console, "also what the guest printed");
+  CLI::Option* json = compare_app.add_flag("--json", compare.json, "ringside/compare/v1 on standard output");
+  compare_app.add_flag("--csv", compare.csv, "a line per mode")->excludes(json);
+
+  RunCommand run;
+  CLI::App& run_app = *app.add_subcommand("run", "run a guest in one mode");
+  add_guest_options(run_app, run);
+  run_app.get_option("guest")->description("as for compare");
+  run_app.add_option("--mode", run.mode, "native, trap, para, hvm or kvm")
+      ->type_name("MODE")
+      ->capture_default_str();
+  run_app.add_flag("--console", run.console,
+                   "connect this terminal to the guest's serial port; nothing else is printed");
+  run_app.add_flag("--json", run.json,
+                   "ringside/run/v1 on standard output (the console then goes to standard error)");
+
+  bool reference_json = false;
+  std::string profile, reason;
+  CLI::App& guests_app = *app.add_subcommand("guests", "list the built-in guests");
+  CLI::App& profiles_app =
+      *app.add_subcommand("profiles", "print the cost profiles: every price and its source");
+  profiles_app.add_option("name", profile, "only this one")->type_name("NAME");
+  CLI::App& explain_app = *app.add_subcommand("explain", "explain an exit reason, or list them all");
+  explain_app.add_option("reason", reason, "for example CR_ACCESS")->type_name("REASON");
+  for (CLI::App* command : {&guests_app, &profiles_app, &explain_app})
+    command->add_flag("--json", reference_json, "as JSON");
+  CLI::App& doctor_app = *app.add_subcommand("doctor", "what this host offers");
+
+  try {
+    std::vector<std::string> arguments = long_options(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    app.parse(std::move(arguments));
+    if (compare_app.parsed()) return compare_command(compare);
+    if (run_app.parsed()) return run_command(run);
+    if (guests_app.parsed()) return guests_command(reference_json);
+    if (profiles_app.parsed()) return profiles_command(profile, reference_json);
+    if (explain_app.parsed()) return explain_command(reason, reference_json);
+    if (doctor_app.parsed()) return doctor_command();
+    fmt::print("{}", app.help());
+    return 0;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ExtrasError&) {
+    return report_error(
+        unexpected(app, app.remaining(true).empty() ? std::string() : app.remaining(true).front()));
+  } catch (const CLI::ParseError& error) {
+    return report_error(error.what());
+  } catch (const HostError& error) {
+    return report_error(error.what());
+  } catch (const std::bad_alloc&) {
+    return report_error("this host has no memory left for that");
+  }
+}
+
+}  // namespace ringside::cli
