@@ -3,7 +3,7 @@
  * kernel_main() starts everything and becomes the first process, init. Init checks that the machine ticks,
  * mounts the file system, starts a shell with the commands of the command line, and when that has ended
  * switches the machine off. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 void print(const char *format, ...) {
