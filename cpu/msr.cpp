@@ -3,6 +3,9 @@
 namespace ringside {
 namespace {
 
+/// Base, enable and bootstrap-processor bits; the rest is reserved (SDM vol. 3 section 11.4.4).
+constexpr u64 kApicBaseBits = 0xFFFFFF900ull;
+
 /// Each of the eight fields of the page-attribute table is a memory type: SDM vol. 3 table 12-10.
 bool valid_pat(u64 value) {
   for (int i = 0; i < 8; ++i) {
@@ -14,7 +17,8 @@ bool valid_pat(u64 value) {
 
 }  // namespace
 
-bool read_msr(const CpuState& s, u32 index, u64& value) {
+bool read_msr(CpuModel model, const CpuState& s, u32 index, u64& value) {
+  if (model < CpuModel::P6) return false;
   switch (index) {
     case msr::kApicBase: value = s.apic_base; return true;
     case msr::kSysenterCs: value = s.sysenter_cs; return true;
@@ -26,9 +30,13 @@ bool read_msr(const CpuState& s, u32 index, u64& value) {
   }
 }
 
-bool write_msr(CpuState& s, u32 index, u64 value) {
+bool write_msr(CpuModel model, CpuState& s, u32 index, u64 value) {
+  if (model < CpuModel::P6) return false;
   switch (index) {
-    case msr::kApicBase: s.apic_base = value; return true;
+    case msr::kApicBase:
+      if (value & ~kApicBaseBits) return false;
+      s.apic_base = value;
+      return true;
     case msr::kSysenterCs: s.sysenter_cs = static_cast<u32>(value); return true;
     case msr::kSysenterEsp: s.sysenter_esp = static_cast<u32>(value); return true;
     case msr::kSysenterEip: s.sysenter_eip = static_cast<u32>(value); return true;

@@ -3,7 +3,7 @@
 // the caller's. Manual: Intel SDM vol. 4.
 #pragma once
 
-#include "cpu/state.h"
+#include "cpu/cpu.h"
 
 namespace ringside {
 
@@ -13,8 +13,8 @@ inline constexpr u32 kTsc = 0x10, kApicBase = 0x1B, kSysenterCs = 0x174, kSysent
 }
 
 /// False: there is no such register (#GP(0)).
-bool read_msr(const CpuState&, u32 index, u64& value);
+bool read_msr(CpuModel, const CpuState&, u32 index, u64& value);
 /// False: there is no such register, or it does not take this value (#GP(0)); nothing has changed.
-bool write_msr(CpuState&, u32 index, u64 value);
+bool write_msr(CpuModel, CpuState&, u32 index, u64 value);
 
 }  // namespace ringside
