@@ -1,0 +1,124 @@
+// A student's walk through the app, by widget name, on real sessions.
+#include <SDL_keycode.h>
+
+#include "tests/gui/driver.h"
+
+using namespace ringside;
+using namespace ringside::gui;
+
+namespace {
+
+model::SessionOptions short_kernel() { return {.guest = "kernel", .command_line = "run=forkwait"}; }
+
+const model::LaneFrame& lane(const Driver& d, Mode mode) {
+  for (const auto& l : d.last->lanes)
+    if (l.mode == mode) return l;
+  FAIL("no such lane");
+  return d.last->lanes.front();
+}
+
+u64 page_table_exits(const model::LaneFrame& l) {
+  return l.by_topic[static_cast<std::size_t>(ExitTopic::PageTables)];
+}
+
+}  // namespace
+
+TEST_CASE("Run the kernel, compare the cards, take an exit apart") {
+  Driver d(short_kernel());
+  REQUIRE_FALSE(d.last->running);
+  d.press(SDLK_F5);
+  CHECK(d.last->running);
+  d.finish();
+  for (const auto& l : d.last->lanes) {
+    INFO(name(l.mode) << ": " << l.reason);
+    CHECK(l.state == model::LaneState::Ended);
+  }
+  CHECK(lane(d, Mode::Trap).console == lane(d, Mode::Native).console);
+  CHECK(page_table_exits(lane(d, Mode::Trap)) > page_table_exits(lane(d, Mode::Hvm)));
+  CHECK(lane(d, Mode::Trap).overhead > lane(d, Mode::Hvm).overhead);
+
+  d.click("card.trap.title");
+  CHECK(d.last->lanes[d.last->focus].mode == Mode::Trap);
+  d.click("view.Inspect");
+  CHECK(d.app.ui.view == View::Inspect);
+  d.click("events.first");
+  REQUIRE(d.app.ui.selection);
+  CHECK(d.app.layout().find("anatomy.total"));
+
+  d.click("view.Memory");
+  CHECK(d.app.layout().find("walk.verdict"));
+}
+
+TEST_CASE("Re-pricing changes cycles and keeps counts") {
+  Driver d(short_kernel());
+  d.click("run");
+  d.finish();
+  const auto before = lane(d, Mode::Trap);
+  d.core.execute(model::command::SetProfile{"pentium4-2006"});
+  d.frame();
+  const auto& after = lane(d, Mode::Trap);
+  CHECK(after.instructions == before.instructions);
+  CHECK(after.exit_count == before.exit_count);
+  CHECK(after.attribution.total() > before.attribution.total());
+}
+
+TEST_CASE("Step, next trap, and back again") {
+  Driver d(short_kernel());
+  d.core.execute(model::command::Focus{1});
+  d.core.execute(model::command::SetLockstep{false});
+  d.core.execute(model::command::Seek{30'000});
+  d.frame();
+  d.press(SDLK_F10);
+  const u64 at_trap = lane(d, Mode::Trap).instructions;
+  CHECK(lane(d, Mode::Trap).exit_count > 0);
+  const CpuState state = lane(d, Mode::Trap).guest;
+  d.press(SDLK_F11);
+  d.press(SDLK_F11);
+  CHECK(lane(d, Mode::Trap).instructions > at_trap);
+  d.core.execute(model::command::Seek{at_trap});
+  d.frame();
+  CHECK(lane(d, Mode::Trap).instructions == at_trap);
+  CHECK(lane(d, Mode::Trap).guest == state);
+  d.press(SDLK_F11, false, true);
+  CHECK(lane(d, Mode::Trap).instructions < at_trap);
+}
+
+TEST_CASE("Typing at the shell reaches every guest") {
+  Driver d({.guest = "kernel", .command_line = "interactive"});
+  const auto run_a_while = [&] {
+    d.core.execute(model::command::Run{});
+    for (int i = 0; i < 400; ++i) d.core.run_slice(0.05);
+    d.core.execute(model::command::Pause{});
+    d.frame(2);
+  };
+  run_a_while();
+  d.click("consoles.input");
+  d.type("echo ringside");
+  d.click("consoles.send");
+  run_a_while();
+  for (const auto& l : d.last->lanes) {
+    INFO(name(l.mode) << ": " << l.console);
+    CHECK(l.console.find("\nringside") != std::string::npos);
+  }
+}
+
+TEST_CASE("A breakpoint set in the disassembly stops every mode there") {
+  Driver d(short_kernel());
+  d.core.execute(model::command::Seek{2'000});
+  d.frame();
+  const auto& row = lane(d, Mode::Native).disassembly.at(3);
+  d.core.execute(model::command::AddBreakpoint{model::command::AddBreakpoint::Kind::Address, row.address});
+  d.core.execute(model::command::Run{});
+  for (int i = 0; i < 50 && d.core.running(); ++i) d.core.run_slice(0.1);
+  d.frame();
+  CHECK_FALSE(d.last->running);
+  CHECK(lane(d, Mode::Native).guest.eip == row.address);
+}
+
+TEST_CASE("A guest that cannot be opened leaves a message and the session as it was") {
+  Driver d(short_kernel());
+  d.frame(1, Input{.dropped_files = {"/nonexistent/kernel.elf"}});
+  d.frame();
+  CHECK(d.last->message_is_error);
+  CHECK(d.last->guest == "kernel");
+}
