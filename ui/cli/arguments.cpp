@@ -103,4 +103,19 @@ std::vector<Mode> parse_modes(const std::string& text) {
   return modes;
 }
 
+std::pair<int, int> parse_size(const std::string& text) {
+  const std::size_t x = text.find('x');
+  int width = 0, height = 0;
+  const auto number = [](std::string_view digits, int& value) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc{} && end == digits.data() + digits.size();
+  };
+  const std::string_view all = text;
+  if (x == std::string::npos || !number(all.substr(0, x), width) || !number(all.substr(x + 1), height) ||
+      width < 640 || height < 480 || width > 7680 || height > 4320)
+    throw HostError(
+        fmt::format("--size {}: give WIDTHxHEIGHT from 640x480 to 7680x4320, for example 1600x900", text));
+  return {width, height};
+}
+
 }  // namespace ringside::cli

@@ -37,11 +37,20 @@ struct CompareCommand : GuestOptions {
   bool console = false;
 };
 
+struct GuiCommand {
+  std::string guest;  ///< empty = the one of last time
+  std::string append, profile, view = "compare", size = "1600x900", theme, at_instruction, screenshot;
+  std::string modes = "native,trap,para,hvm", sensitive = "trap";
+  float scale = 0;
+  bool labs = false, software = false;
+};
+
 int run_command(const RunCommand&);
 int compare_command(const CompareCommand&);
 int guests_command(bool json);
 int profiles_command(const std::string& name, bool json);
 int explain_command(const std::string& reason, bool json);
 int doctor_command();
+int gui_command(const GuiCommand&);
 
 }  // namespace ringside::cli

@@ -129,6 +129,33 @@ int program(int argc, const char* const* argv) {
     command->add_flag("--json", reference_json, "as JSON");
   CLI::App& doctor_app = *app.add_subcommand("doctor", "what this host offers");
 
+  GuiCommand gui;
+  CLI::App& gui_app = *app.add_subcommand("gui", "open the desktop app, or draw a picture of it");
+  gui_app.add_option("guest", gui.guest, "as for compare; without it, the guest of last time")
+      ->type_name("GUEST|FILE");
+  gui_app.add_option("--append", gui.append, "command line for the guest")->type_name("TEXT");
+  gui_app.add_option("--profile", gui.profile, "cost profile")->type_name("NAME");
+  gui_app.add_option("--modes", gui.modes, "which modes stand side by side")
+      ->type_name("LIST")
+      ->capture_default_str();
+  gui_app.add_option("--sensitive", gui.sensitive, "as for compare")
+      ->type_name("trap|leak")
+      ->capture_default_str();
+  gui_app.add_option("--screenshot", gui.screenshot, "draw one picture without a window")
+      ->type_name("FILE.png");
+  gui_app.add_option("--view", gui.view, "compare, inspect or memory, for --screenshot")
+      ->type_name("VIEW")
+      ->capture_default_str();
+  gui_app.add_option("--at-instruction", gui.at_instruction, "take every mode there first, for --screenshot")
+      ->type_name("N");
+  gui_app.add_option("--size", gui.size, "for --screenshot")->type_name("WxH")->capture_default_str();
+  gui_app.add_option("--scale", gui.scale, "size of everything, 1 to 3")
+      ->check(CLI::Range(1.0, 3.0))
+      ->type_name("S");
+  gui_app.add_option("--theme", gui.theme, "dark or light")->type_name("THEME");
+  gui_app.add_flag("--labs", gui.labs, "with the lab panel");
+  gui_app.add_flag("--software", gui.software, "do not use OpenGL");
+
   try {
     std::vector<std::string> arguments = long_options(argc, argv);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
@@ -139,6 +166,7 @@ int program(int argc, const char* const* argv) {
     if (profiles_app.parsed()) return profiles_command(profile, reference_json);
     if (explain_app.parsed()) return explain_command(reason, reference_json);
     if (doctor_app.parsed()) return doctor_command();
+    if (gui_app.parsed()) return gui_command(gui);
     fmt::print("{}", app.help());
     return 0;
   } catch (const CLI::Success& help) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "hypervisor/run_report.h"
-#include "ui/cli/guest_source.h"
+#include "ui/model/guest_source.h"
 
 namespace ringside::cli {
 

@@ -35,17 +35,14 @@ void Lane::build() {
   hit_ = idle_ = false;
   reason_.clear();
   try {
-    const std::optional<Image>& image =
-        mode_ == Mode::Para && source_.paravirtual_image ? source_.paravirtual_image : source_.image;
-    if (!image) throw HostError("no guest is open");
     VmConfig config;
     config.mode = mode_;
     config.sensitive = options_.sensitive;
-    config.command_line = source_.command_line;
+    config.command_line = options_.command_line;
     config.host.ram_bytes = options_.ram_bytes;
     config.host.profile = options_.profile;
-    if (!source_.disk.empty()) config.host.machine.disk = make_memory_disk(source_.disk);
-    vm_ = std::make_unique<VirtualMachine>(*image, config);
+    config.host.machine.disk = source_.make_disk();
+    vm_ = std::make_unique<VirtualMachine>(source_.image_for(mode_), config);
   } catch (const HostError& e) {
     reason_ = e.what();
     return;

@@ -8,19 +8,13 @@
 
 #include "ui/model/commands.h"
 #include "ui/model/disassembler.h"
+#include "ui/model/guest_source.h"
 #include "ui/model/recorder.h"
 
 namespace ringside::model {
 
-/// What a lane boots.
-struct GuestSource {
-  std::string name;
-  std::optional<Image> image, paravirtual_image;
-  std::vector<u8> disk;  ///< empty = no disk
-  std::string command_line;
-};
-
 struct LaneOptions {
+  std::string command_line;
   const CostProfile* profile = nullptr;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;
   u64 ram_bytes = 32u << 20;

@@ -6,7 +6,6 @@
 #include <chrono>
 
 #include "cpu/host_error.h"
-#include "guests/builtin.h"
 
 namespace ringside::model {
 namespace {
@@ -24,7 +23,7 @@ double seconds_since(SteadyClock::time_point start) {
 
 SessionCore::SessionCore(const SessionOptions& options)
     : options_(options),
-      source_(open_guest(options.guest, options.command_line)),
+      source_(find_guest(options.guest, {}, {})),
       run_profile_(options.profile.empty() ? &default_cost_profile() : &cost_profile(options.profile)),
       price_profile_(run_profile_) {
   rebuild();
@@ -38,8 +37,10 @@ void SessionCore::say(std::string message, bool error) {
 void SessionCore::rebuild() {
   lanes_.clear();
   for (Mode mode : options_.modes) {
-    lanes_.push_back(std::make_unique<Lane>(
-        mode, source_, LaneOptions{.profile = run_profile_, .sensitive = options_.sensitive}));
+    lanes_.push_back(std::make_unique<Lane>(mode, source_,
+                                            LaneOptions{.command_line = options_.command_line,
+                                                        .profile = run_profile_,
+                                                        .sensitive = options_.sensitive}));
     lanes_.back()->set_breakpoints(breakpoints_);
   }
   focus_ = std::min(focus_, lanes_.empty() ? 0 : lanes_.size() - 1);
@@ -47,11 +48,12 @@ void SessionCore::rebuild() {
 }
 
 void SessionCore::open(const std::string& name) {
-  GuestSource opened = open_guest(name, {});  // throws before anything has changed
+  GuestSource opened = find_guest(name, {}, {});  // throws before anything has changed
   running_ = false;
   lanes_.clear();
   source_ = std::move(opened);
   options_.guest = name;
+  options_.command_line.clear();
   rebuild();
   say("opened " + source_.name);
 }

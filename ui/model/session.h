@@ -22,9 +22,6 @@ struct SessionOptions {
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;
 };
 
-/// Built-in name or file. Throws HostError.
-GuestSource open_guest(const std::string& name, const std::string& command_line);
-
 /// The session without its thread: commands and slices are carried out by the caller. What tests and
 /// screenshots use.
 class SessionCore {

@@ -9,7 +9,7 @@
 #include "hypervisor/image.h"
 #include "hypervisor/virtual_machine.h"
 
-namespace ringside::cli {
+namespace ringside {
 
 struct GuestSource {
   std::string name;  ///< as the user gave it
@@ -29,4 +29,4 @@ struct GuestSource {
 GuestSource find_guest(const std::string& name_or_file, const std::string& paravirtual_file,
                        const std::string& disk_file);
 
-}  // namespace ringside::cli
+}  // namespace ringside
