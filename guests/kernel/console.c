@@ -1,7 +1,13 @@
 /* The terminal: collects typed characters into lines and echoes them. */
 #include "guests/kernel/kernel.h"
 
-enum { LINE_ROOM = 512, BACKSPACE = 8, END_OF_FILE = 4, DELETE = 127 };
+enum {
+  LINE_ROOM = 512,
+  INTERRUPT = 3,
+  END_OF_FILE = 4,
+  BACKSPACE = 8,
+  DELETE = 127
+}; /* Ctrl-C, Ctrl-D, ... */
 
 /* A ring. [consumed, complete) are finished lines, [complete, produced) is the one being typed. */
 static char ring[LINE_ROOM];
@@ -12,6 +18,12 @@ static void echo(const char *text, uint32_t bytes) { machine_console_write(text,
 
 void console_receive(char c) {
   if (c == '\r') c = '\n';
+  if (c == INTERRUPT) {
+    echo("^C\n", 3);
+    produced = complete;
+    process_kill_programs();
+    return;
+  }
   if (c == BACKSPACE || c == DELETE) {
     if (produced == complete) return;
     produced--;

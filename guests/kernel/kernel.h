@@ -87,6 +87,7 @@ int process_fork(const struct trap_frame *frame);
 void process_exit(int status) __attribute__((noreturn));
 int process_wait(int *status);
 int process_kill(uint32_t pid);
+void process_kill_programs(void); /* all but init and what it has started: the shell */
 int process_list(struct process_info *to, uint32_t count);
 
 /* ---- schedule.c: who runs, who sleeps, time

@@ -90,15 +90,25 @@ int process_wait(int *status) {
   }
 }
 
+static void kill(struct process *process) {
+  process->killed = true; /* it ends itself, on its way out of the kernel */
+  if (process->state == SLEEPING) process->state = READY;
+}
+
 int process_kill(uint32_t pid) {
   for (struct process *process = processes + 1; process < processes + MAX_PROCESSES;
        process++) { /* not init */
     if (process->state == UNUSED || process->state == ENDED || process->pid != pid) continue;
-    process->killed = true; /* it ends itself, on its way out of the kernel */
-    if (process->state == SLEEPING) process->state = READY;
+    kill(process);
     return 0;
   }
   return -ESRCH;
+}
+
+void process_kill_programs(void) {
+  for (struct process *process = processes + 1; process < processes + MAX_PROCESSES; process++)
+    if ((process->state == READY || process->state == SLEEPING) && process->parent != &processes[0])
+      kill(process);
 }
 
 int process_list(struct process_info *to, uint32_t count) {
