@@ -16,17 +16,16 @@ namespace {
 
 void print_profile(const CostProfile& profile, std::size_t column, const Style& style) {
   fmt::print("{}\n  {}\n\n", style.paint(Colour::Heading, profile.name),
-             wrap(profile.description, style.width, 2));
-  fmt::print("{}\n", style.paint(Colour::Bold, fmt::format("  {:<38} {:>7}  {:<12}  {}", "event", "cycles",
-                                                           "figure", "source")));
-  constexpr unsigned kSourceColumn = 64;
-  const unsigned source_width = std::max(style.width, kSourceColumn + 37);
+             wrap(profile.description, style.width, 2, 2));
+  fmt::print("{}\n", style.paint(Colour::Bold, fmt::format("  {:<41} {:<8} {:>6}  {:<12}  {}", "event",
+                                                           "bucket", "cycles", "figure", "source")));
+  constexpr unsigned kSourceColumn = 2 + 41 + 1 + 8 + 1 + 6 + 2 + 12 + 2;
+  const unsigned source_width = std::max(style.width, kSourceColumn + 30);
   for (std::size_t i = 0; i < profile.prices.size(); ++i) {
+    const auto event = static_cast<CostEvent>(i);
     const Price& price = profile.prices[i];
-    const std::string event =
-        fmt::format("{} [{}]", name(static_cast<CostEvent>(i)), name(bucket(static_cast<CostEvent>(i))));
-    const std::string source = wrap(price.source, source_width, kSourceColumn, kSourceColumn);
-    fmt::print("  {:<38} {:>7}  {:<12}  {}\n", event, price.cycles, name(price.provenance), source);
+    fmt::print("  {:<41} {:<8} {:>6}  {:<12}  {}\n", name(event), name(bucket(event)), price.cycles,
+               name(price.provenance), wrap(price.source, source_width, kSourceColumn, kSourceColumn));
   }
   fmt::print("\n{}\n",
              style.paint(Colour::Bold, fmt::format("  {:<66} {:>7}  {}", "round trips that these prices make",
@@ -143,7 +142,11 @@ int explain_command(const std::string& wanted, bool json) {
     else
       print_reason(row, style);
   }
-  if (list.empty()) throw HostError(unknown_name("exit reason", wanted, known));
+  if (list.empty()) {
+    std::string upper = wanted;
+    for (char& c : upper) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    throw HostError(unknown_name("exit reason", upper, known));
+  }
   if (json) fmt::print("{}\n", dump(list));
   return 0;
 }

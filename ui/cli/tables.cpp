@@ -73,7 +73,7 @@ std::string_view describe(Mode mode) {
 std::string run_table(const RunReport& r, const Style& style) {
   std::string out = style.paint(Colour::Heading, fmt::format("{:<7}", name(r.mode))) +
                     fmt::format(" {}  [", describe(r.mode)) + status_text(r, style) + "]\n";
-  if (!r.reason.empty()) out += "  " + wrap(printable(r.reason), style.width, 2) + "\n";
+  if (!r.reason.empty()) out += "  " + wrap(printable(r.reason), style.width, 2, 2) + "\n";
   if (r.status == RunReport::Status::Unavailable) return out;
   out += fmt::format("  {} instructions, {} cycles = {}, {} of them idle\n", grouped(r.instructions),
                      grouped(r.cycles.total()), milliseconds(r.cycles.total(), *r.profile),
@@ -151,7 +151,7 @@ std::string cost_bars(const std::vector<RunReport>& reports, const Style& style)
     if (used[b])
       legend += fmt::format("{} = {}, ", kBucketLetters[b], bucket_meaning(static_cast<Bucket>(b)));
   legend.resize(legend.size() - 2);
-  return out + "  " + wrap(legend, style.width, 2) + "\n";
+  return out + "  " + wrap(legend, style.width, 2, 2) + "\n";
 }
 
 std::string printable(std::string_view text) {
