@@ -67,7 +67,8 @@ void Host::idle_until(u64 deadline) {
 
 void Host::device_touched() {
   cpu.set_interrupt_line(machine.interrupt_pending());
-  if (machine.exit_code() || machine.next_deadline() < slice_end_) cpu.request_stop();
+  if (machine.exit_code() || machine.reset_cause() || machine.next_deadline() < slice_end_)
+    cpu.request_stop();
 }
 
 // Physical addresses of the processor are guest-physical here: only bare metal lets the guest reach the bus.

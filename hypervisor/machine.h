@@ -1,8 +1,9 @@
-// The machine that a guest believes it has: RAM, a port and memory-mapped bus, a small real PC's devices, a clock.
+// The machine that a guest believes it has: RAM, a port and memory-mapped bus, a small real PC's devices, a
+// clock.
 //
-// The same class serves every mode: on bare metal the processor's pins reach it directly, under a monitor it is the
-// set of device models that the monitor emulates. Devices know offsets, never their addresses; hypervisor/
-// machine_layout.h maps them.
+// The same class serves every mode: on bare metal the processor's pins reach it directly, under a monitor it
+// is the set of device models that the monitor emulates. Devices know offsets, never their addresses;
+// hypervisor/ machine_layout.h maps them.
 #pragma once
 
 #include <memory>
@@ -11,21 +12,15 @@
 
 #include "hypervisor/abi/ports.h"
 #include "hypervisor/block_backend.h"
+#include "hypervisor/devices/clock.h"
 #include "hypervisor/guest_memory.h"
 
 namespace ringside {
 
-/// Simulated time, in cycles of the active cost profile.
-class Clock {
- public:
-  virtual ~Clock() = default;
-  virtual u64 now() const = 0;  ///< monotonic; exact also inside a device callback
-  virtual u64 hz() const = 0;
-};
-
 struct MachineConfig {
   std::shared_ptr<BlockBackend> disk;  ///< nullptr = no disk
-  std::string console_input;           ///< typed at the serial console from the start
+  std::shared_ptr<BlockBackend> second_disk;
+  std::string console_input;  ///< typed at the serial console from the start
 };
 
 class Machine {
@@ -52,11 +47,14 @@ class Machine {
   void advance();             ///< lets devices act up to clock.now()
 
   // -- the outside world
-  const std::string& console() const;  ///< what the guest printed: serial port and port E9h, in order
-  void type(std::string_view text);    ///< to the serial port
-  void press_key(u8 scancode);         ///< to the PS/2 keyboard (set 1)
+  const std::string& console() const;   ///< what the guest printed: serial port and port E9h, in order
+  void type(std::string_view text);     ///< to the serial port
+  void press_key(u8 scancode);          ///< to the PS/2 keyboard (set 1)
   std::optional<u8> exit_code() const;  ///< written to port F4h; the run ends there
-  void power_off(u8 code);              ///< as a write of `code` to port F4h; for paravirtual shutdown
+  /// Who pulled the processor's reset line at the guest's wish, or nullptr. There is no firmware to restart:
+  /// the run ends.
+  const char* reset_cause() const;
+  void power_off(u8 code);             ///< as a write of `code` to port F4h; for paravirtual shutdown
   bool console_input_waiting() const;  ///< typed text that the guest has not read yet
   void print(std::string_view text);   ///< appends to console(); for paravirtual consoles
 

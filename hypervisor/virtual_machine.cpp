@@ -148,6 +148,10 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
         *code == 0 ? "" : fmt::format("the guest reported failure, code {}", *code));
     return Entry::Exit;
   }
+  if (const char* cause = host_->machine.reset_cause()) {
+    end(Ending::Died, fmt::format("the guest reset the processor through {}", cause));
+    return Entry::Exit;
+  }
   if (outcome.kind == Outcome::Kind::Stop) {
     end(Ending::Died, outcome.why);
     return Entry::Exit;

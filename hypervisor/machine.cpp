@@ -1,0 +1,157 @@
+#include "hypervisor/machine.h"
+
+#include <algorithm>
+
+#include "hypervisor/machine_layout.h"
+
+namespace ringside {
+namespace {
+
+constexpr u32 ones(unsigned size) { return ~u32{0} >> (32 - 8 * size); }
+
+const MemoryRange* find_memory(GuestPhys address) {
+  for (const MemoryRange& range : kMemoryMap)
+    if (address.value - range.first < range.bytes) return &range;
+  return nullptr;
+}
+
+}  // namespace
+
+Machine::Devices::Devices(const MachineConfig& config, Clock& clock, u64 ram_bytes)
+    : pit(clock, IrqLine(pic, RS_IRQ_TIMER)),
+      keyboard(IrqLine(pic, RS_IRQ_KEYBOARD)),
+      speaker(clock, pit),
+      cmos(clock, IrqLine(pic, RS_IRQ_RTC), ram_bytes),
+      debug_console(console),
+      ide(clock, IrqLine(pic, RS_IRQ_IDE), {config.disk, config.second_disk}),
+      vga(clock),
+      uart(clock, IrqLine(pic, RS_IRQ_UART), console) {
+  const auto at = [this](DeviceId id) -> Device*& { return table_[static_cast<std::size_t>(id)]; };
+  at(DeviceId::Pic) = &pic;
+  at(DeviceId::Pit) = &pit;
+  at(DeviceId::Keyboard) = &keyboard;
+  at(DeviceId::Speaker) = &speaker;
+  at(DeviceId::Cmos) = &cmos;
+  at(DeviceId::Post) = &post;
+  at(DeviceId::SystemControl) = &system_control;
+  at(DeviceId::DebugConsole) = &debug_console;
+  at(DeviceId::ExitPort) = &exit_port;
+  at(DeviceId::Ide) = &ide;
+  at(DeviceId::VgaRegisters) = &vga.registers();
+  at(DeviceId::VgaMemory) = &vga.memory();
+  at(DeviceId::Uart) = &uart;
+  for (std::size_t row = 0; row < std::size(kPortMap); ++row)
+    for (u16 i = 0; i < kPortMap[row].count; ++i)
+      port_index_[kPortMap[row].first + i] = static_cast<u8>(row + 1);
+}
+
+void Machine::Devices::update_deadline() {
+  next_deadline =
+      std::min(std::min(pit.deadline(), uart.deadline()), std::min(ide.deadline(), cmos.deadline()));
+}
+
+Machine::Devices::State Machine::Devices::save() const {
+  return {pic.state(),  pit.state(),  keyboard.state(),       speaker.state(),
+          cmos.state(), post.state(), system_control.state(), exit_port.code(),
+          ide.state(),  vga.state(),  uart.state(),           console.text().size()};
+}
+
+void Machine::Devices::restore(const State& s) {
+  pit.restore(s.pit);
+  keyboard.restore(s.keyboard);
+  speaker.restore(s.speaker);
+  cmos.restore(s.cmos);
+  post.restore(s.post);
+  system_control.restore(s.system_control);
+  exit_port.restore(s.exit_code);
+  ide.restore(s.ide);
+  vga.restore(s.vga);
+  uart.restore(s.uart);
+  console.restore(s.console_bytes);
+  pic.restore(s.pic);  // last: it knows the levels of all lines
+  update_deadline();
+}
+
+Machine::Machine(GuestMemory ram, MachineConfig config, Clock& clock)
+    : ram_(ram),
+      config_(std::move(config)),
+      clock_(clock),
+      devices_(std::make_unique<Devices>(config_, clock, ram.size())) {
+  if (!config_.console_input.empty()) devices_->uart.type(config_.console_input);
+}
+
+Machine::~Machine() = default;
+
+u32 Machine::port_in(u16 port, unsigned size) {
+  const PortRange* range = devices_->find(port);
+  if (size > 1 && (!range || size > range->width)) {  // as the ISA bus does: one byte after the other
+    u32 value = 0;
+    for (unsigned i = 0; i < size; ++i) value |= port_in(static_cast<u16>(port + i), 1) << 8 * i;
+    return value;
+  }
+  if (!range) return ones(size);
+  const u32 value = devices_->by_id(range->device)->read(port - range->first + range->offset, size);
+  devices_->update_deadline();
+  return value;
+}
+
+void Machine::port_out(u16 port, u32 value, unsigned size) {
+  const PortRange* range = devices_->find(port);
+  if (size > 1 && (!range || size > range->width)) {
+    for (unsigned i = 0; i < size; ++i) port_out(static_cast<u16>(port + i), value >> 8 * i & 0xFF, 1);
+    return;
+  }
+  if (!range) return;
+  devices_->by_id(range->device)->write(port - range->first + range->offset, value & ones(size), size);
+  devices_->update_deadline();
+}
+
+bool Machine::is_mmio(GuestPhys address) const {
+  return !ram_.contains(address) || find_memory(address) != nullptr;
+}
+
+u32 Machine::mmio_read(GuestPhys address, unsigned size) {
+  const MemoryRange* range = find_memory(address);
+  if (!range) return ones(size);
+  return devices_->by_id(range->device)->read(static_cast<u32>(address.value - range->first), size);
+}
+
+void Machine::mmio_write(GuestPhys address, u32 value, unsigned size) {
+  if (const MemoryRange* range = find_memory(address))
+    devices_->by_id(range->device)->write(static_cast<u32>(address.value - range->first), value, size);
+}
+
+bool Machine::interrupt_pending() const { return devices_->pic.interrupt_pending(); }
+u8 Machine::acknowledge_interrupt() { return devices_->pic.acknowledge(); }
+
+u64 Machine::next_deadline() const { return devices_->next_deadline; }
+
+void Machine::advance() {
+  const u64 now = clock_.now();
+  if (now < devices_->next_deadline) return;
+  for (Device* device : {static_cast<Device*>(&devices_->pit), static_cast<Device*>(&devices_->uart),
+                         static_cast<Device*>(&devices_->ide), static_cast<Device*>(&devices_->cmos)})
+    if (device->deadline() <= now) device->advance();
+  devices_->update_deadline();
+}
+
+const std::string& Machine::console() const { return devices_->console.text(); }
+
+void Machine::type(std::string_view text) {
+  devices_->uart.type(text);
+  devices_->update_deadline();
+}
+
+void Machine::press_key(u8 scancode) { devices_->keyboard.press(scancode); }
+std::optional<u8> Machine::exit_code() const { return devices_->exit_port.code(); }
+void Machine::power_off(u8 code) { devices_->exit_port.write(0, code, 1); }
+bool Machine::console_input_waiting() const { return devices_->uart.input_waiting(); }
+void Machine::print(std::string_view text) { devices_->console.put(text); }
+
+const char* Machine::reset_cause() const {
+  if (devices_->keyboard.reset_requested()) return "the keyboard controller";
+  if (devices_->system_control.state().reset_requested) return "the system control port";
+  return nullptr;
+}
+
+}  // namespace ringside

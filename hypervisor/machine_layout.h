@@ -1,0 +1,138 @@
+// The machine's devices and where each of them sits: the one list of ports, memory ranges and interrupt
+// lines.
+//
+// To add a device: a file pair in devices/, a member of Machine::Devices, a row in kPortMap (or kMemoryMap),
+// a test.
+#pragma once
+
+#include "hypervisor/devices/cmos.h"
+#include "hypervisor/devices/ide.h"
+#include "hypervisor/devices/keyboard.h"
+#include "hypervisor/devices/pic.h"
+#include "hypervisor/devices/pit.h"
+#include "hypervisor/devices/simple_ports.h"
+#include "hypervisor/devices/uart.h"
+#include "hypervisor/devices/vga.h"
+#include "hypervisor/machine.h"
+
+namespace ringside {
+
+enum class DeviceId : u8 {
+  None,
+  Pic,
+  Pit,
+  Keyboard,
+  Speaker,
+  Cmos,
+  Post,
+  SystemControl,
+  DebugConsole,
+  ExitPort,
+  Ide,
+  VgaRegisters,
+  VgaMemory,
+  Uart,
+  kCount
+};
+
+/// Interrupt lines, for the wiring and for whoever shows it.
+struct IrqAssignment {
+  u8 irq;
+  DeviceId device;
+  const char* name;
+};
+inline constexpr IrqAssignment kIrqMap[] = {
+    {RS_IRQ_TIMER, DeviceId::Pit, "timer"},  {RS_IRQ_KEYBOARD, DeviceId::Keyboard, "keyboard"},
+    {RS_IRQ_UART, DeviceId::Uart, "serial"}, {RS_IRQ_RTC, DeviceId::Cmos, "clock"},
+    {RS_IRQ_IDE, DeviceId::Ide, "disk"},
+};
+
+struct PortRange {
+  u16 first, count;
+  u8 width;  ///< widest access that the device takes in one piece; wider ones arrive byte by byte
+  DeviceId device;
+  u8 offset;  ///< of the first port, within the device
+  const char* name;
+};
+inline constexpr PortRange kPortMap[] = {
+    {RS_PORT_PIC_MASTER, 2, 1, DeviceId::Pic, 0, "interrupt controller, master"},
+    {RS_PORT_PIT_CHANNEL0, 4, 1, DeviceId::Pit, 0, "timer"},
+    {RS_PORT_KEYBOARD_DATA, 1, 1, DeviceId::Keyboard, 0, "keyboard"},
+    {RS_PORT_SYSTEM_CONTROL, 1, 1, DeviceId::Speaker, 0, "speaker"},
+    {RS_PORT_KEYBOARD_STATUS, 1, 1, DeviceId::Keyboard, 4, "keyboard"},
+    {RS_PORT_CMOS_INDEX, 2, 1, DeviceId::Cmos, 0, "clock and CMOS memory"},
+    {RS_PORT_POST, 16, 1, DeviceId::Post, 0, "POST code, DMA pages"},
+    {RS_PORT_FAST_A20, 1, 1, DeviceId::SystemControl, 0, "system control"},
+    {RS_PORT_PIC_SLAVE, 2, 1, DeviceId::Pic, 2, "interrupt controller, slave"},
+    {RS_PORT_DEBUG_CONSOLE, 1, 1, DeviceId::DebugConsole, 0, "debug console"},
+    {RS_PORT_EXIT, 1, 4, DeviceId::ExitPort, 0, "exit"},
+    {RS_PORT_IDE_DATA, 1, 4, DeviceId::Ide, 0, "disk data"},
+    {RS_PORT_IDE_DATA + 1, 7, 1, DeviceId::Ide, 1, "disk"},
+    {0x3C0, 27, 1, DeviceId::VgaRegisters, 0, "VGA"},
+    {RS_PORT_IDE_CONTROL, 1, 1, DeviceId::Ide, 8, "disk control"},
+    {RS_PORT_UART, 8, 1, DeviceId::Uart, 0, "serial port"},
+    {0x4D0, 2, 1, DeviceId::Pic, 4, "interrupt edge/level control"},
+};
+/// No device has a port from here up.
+inline constexpr unsigned kPortSpace = 0x500;
+
+struct MemoryRange {
+  u32 first, bytes;
+  DeviceId device;
+  const char* name;
+};
+inline constexpr MemoryRange kMemoryMap[] = {
+    {RS_VGA_WINDOW, Vga::kWindowBytes, DeviceId::VgaMemory, "VGA memory"},
+};
+
+struct Machine::Devices {
+  Devices(const MachineConfig& config, Clock& clock, u64 ram_bytes);
+
+  ConsoleLog console;
+  PicPair pic;
+  Pit pit;
+  Keyboard keyboard;
+  SpeakerPort speaker;
+  Cmos cmos;
+  PostPorts post;
+  SystemControl system_control;
+  DebugConsole debug_console;
+  ExitPort exit_port;
+  Ide ide;
+  Vga vga;
+  Uart uart;
+
+  /// What a snapshot keeps of the devices. Disks' contents and the console's text are kept by their owners.
+  struct State {
+    PicPair::State pic;
+    Pit::State pit;
+    Keyboard::State keyboard;
+    u8 speaker = 0;
+    Cmos::State cmos;
+    PostPorts::State post{};
+    SystemControl::State system_control;
+    std::optional<u8> exit_code;
+    Ide::State ide;
+    Vga::State vga;
+    Uart::State uart;
+    std::size_t console_bytes = 0;
+    bool operator==(const State&) const = default;
+  };
+  State save() const;
+  void restore(const State& state);
+
+  Device* by_id(DeviceId id) { return table_[static_cast<std::size_t>(id)]; }
+  /// The row of a port, or nullptr.
+  const PortRange* find(u16 port) const {
+    return port < kPortSpace && port_index_[port] ? &kPortMap[port_index_[port] - 1] : nullptr;
+  }
+  /// The earliest deadline of all devices, kept up to date by the machine.
+  u64 next_deadline = kNoDeadline;
+  void update_deadline();
+
+ private:
+  std::array<Device*, static_cast<std::size_t>(DeviceId::kCount)> table_{};
+  std::array<u8, kPortSpace> port_index_{};
+};
+
+}  // namespace ringside
