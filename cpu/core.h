@@ -9,6 +9,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/descriptor.h"
+#include "cpu/execution.h"
 #include "cpu/paging.h"
 #include "cpu/tlb.h"
 
@@ -29,6 +30,7 @@ struct Cpu::Core {
   ~Core();
 
   CpuState s;
+  Execution x;  ///< near `s`, so that one base register reaches both with short displacements
   Cpu& owner;
   MachineMemory& memory;
   Bus& bus;
@@ -43,9 +45,11 @@ struct Cpu::Core {
   Tlb tlb;
   std::unique_ptr<BlockCache> blocks;
   std::vector<SilentSensitive> silent;
+  DebugPoints debug;
 
   bool non_root() const { return vmcs != nullptr; }
   bool user() const { return s.cpl() == 3; }
+  u64 retired() const;  ///< exact also while an instruction executes
 
   // -- raising; each returns false so that a handler can `return core.raise(...)`
   bool raise(u8 vector);
