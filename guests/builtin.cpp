@@ -13,6 +13,8 @@
   extern "C" const std::uint8_t symbol##_begin[], symbol##_end[];
 
 INCLUDE_FILE(guest_hello, "hello.elf")
+INCLUDE_FILE(guest_sensitive, "sensitive.elf")
+INCLUDE_FILE(guest_nanobench, "nanobench.elf")
 INCLUDE_FILE(guest_kernel, "kernel.elf")
 INCLUDE_FILE(guest_kernel_paravirtual, "kernel-pv.elf")
 INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
@@ -27,6 +29,16 @@ std::span<const BuiltinGuest> builtin_guests() {
           .name = "hello",
           .description = "a page of assembly: greets on the serial port and switches off",
           .image = FILE_BYTES(guest_hello),
+      },
+      BuiltinGuest{
+          .name = "sensitive",
+          .description = "tries each sensitive and privileged instruction in rings 0, 1 and 3",
+          .image = FILE_BYTES(guest_sensitive),
+      },
+      BuiltinGuest{
+          .name = "nanobench",
+          .description = "what one system call, fault, port read or page-table write costs, in cycles",
+          .image = FILE_BYTES(guest_nanobench),
       },
       BuiltinGuest{
           .name = "kernel",

@@ -33,9 +33,9 @@ bool PagedOperands::check(LinearAddr address, unsigned size, Access access) {
   return last.page() == address.page() || translate(last.page(), access, false, physical);
 }
 
-bool PagedOperands::read_within_page(LinearAddr address, unsigned size, Access access, u32& value) {
+bool PagedOperands::read_within_page(LinearAddr address, unsigned size, u32& value) {
   GuestPhys physical;
-  if (!translate(address, access, true, physical)) return false;
+  if (!translate(address, Access::Read, true, physical)) return false;
   value = 0;
   if (const u8* ram = host.machine.is_mmio(physical) ? nullptr : host.machine.ram().at(physical, size))
     std::memcpy(&value, ram, size);
@@ -57,12 +57,12 @@ bool PagedOperands::write_within_page(LinearAddr address, unsigned size, u32 val
 }
 
 bool PagedOperands::read(LinearAddr address, unsigned size, u32& value) {
-  if (address.offset() + size <= kPageSize) return read_within_page(address, size, Access::Read, value);
+  if (address.offset() + size <= kPageSize) return read_within_page(address, size, value);
   if (!check(address, size, Access::Read)) return false;
   value = 0;
   for (unsigned i = 0; i < size; ++i) {
     u32 byte = 0;
-    if (!read_within_page(address + i, 1, Access::Read, byte)) return false;
+    if (!read_within_page(address + i, 1, byte)) return false;
     value |= byte << (8 * i);
   }
   return true;
@@ -76,10 +76,13 @@ bool PagedOperands::write(LinearAddr address, unsigned size, u32 value) {
   return true;
 }
 
-bool PagedOperands::fetch(LinearAddr address, u8& byte) {
-  u32 value = 0;
-  if (!read_within_page(address, 1, Access::Fetch, value)) return false;
-  byte = static_cast<u8>(value);
+bool PagedOperands::fetch(LinearAddr address, std::span<u8> bytes) {
+  GuestPhys physical;
+  if (!translate(address, Access::Fetch, true, physical)) return false;
+  if (const u8* code = host.machine.ram().at(physical, bytes.size()))
+    std::memcpy(bytes.data(), code, bytes.size());
+  else
+    std::memset(bytes.data(), 0xFF, bytes.size());  // nothing answers on the bus
   return true;
 }
 

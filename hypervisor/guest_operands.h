@@ -20,7 +20,7 @@ class PagedOperands : public GuestOperands {
   bool check(LinearAddr, unsigned size, Access) override;
   bool read(LinearAddr, unsigned size, u32& value) override;
   bool write(LinearAddr, unsigned size, u32 value) override;
-  bool fetch(LinearAddr, u8& byte) override;
+  bool fetch(LinearAddr, std::span<u8> bytes) override;
 
  protected:
   virtual u32 device_read(GuestPhys, unsigned size) = 0;
@@ -34,7 +34,7 @@ class PagedOperands : public GuestOperands {
  private:
   /// One page; sets accessed and dirty bits when `mark`. False: `fault` is the page fault.
   bool translate(LinearAddr, Access, bool mark, GuestPhys& physical);
-  bool read_within_page(LinearAddr, unsigned size, Access, u32& value);
+  bool read_within_page(LinearAddr, unsigned size, u32& value);
   bool write_within_page(LinearAddr, unsigned size, u32 value);
 
   const CpuState& guest_;

@@ -95,6 +95,11 @@ void Host::mmio_write(MachinePhys address, u32 value, unsigned size) {
 }
 
 u8 Host::acknowledge_interrupt() {
+  if (cpu.deprivileged()) {
+    // The guest's interrupt controller is a model: only its monitor acknowledges it, once the guest is ready.
+    cpu.set_interrupt_line(false);
+    return kHostInterruptVector;
+  }
   const u8 vector = machine.acknowledge_interrupt();
   cpu.set_interrupt_line(machine.interrupt_pending());
   return vector;

@@ -1,7 +1,8 @@
-// What a monitor stands on: the machine's memory and processor, the guest's devices, the ledger and the clock.
+// What a monitor stands on: the machine's memory and processor, the guest's devices, the ledger and the
+// clock.
 //
-// Machine memory under a monitor: [0, kMonitorBytes) are the monitor's own frames (descriptor tables, shadow or nested
-// page tables, shared pages), the guest's RAM follows. On bare metal the guest's RAM starts at 0.
+// Machine memory under a monitor: [0, kMonitorBytes) are the monitor's own frames (descriptor tables, shadow
+// or nested page tables, shared pages), the guest's RAM follows. On bare metal the guest's RAM starts at 0.
 #pragma once
 
 #include <vector>
@@ -25,9 +26,13 @@ class FramePool {
   std::vector<MachinePhys> free_;
 };
 
+/// Vector of the physical interrupt that takes the processor away from a de-privileged guest. Devices are the
+/// guest's own models and have vectors of their own; this one belongs to the monitor.
+inline constexpr u8 kHostInterruptVector = 0xFF;
+
 struct HostConfig {
-  u64 ram_bytes = 32u << 20;      ///< guest-physical RAM
-  u64 monitor_bytes = 0;          ///< 0 on bare metal
+  u64 ram_bytes = 32u << 20;  ///< guest-physical RAM
+  u64 monitor_bytes = 0;      ///< 0 on bare metal
   CpuConfig cpu;
   const CostProfile* profile = nullptr;  ///< nullptr = default_cost_profile()
   MachineConfig machine;

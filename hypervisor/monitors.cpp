@@ -1,6 +1,7 @@
 // The one list of monitors: which class serves which mode, and how much machine memory it needs for itself.
 #include "cpu/host_error.h"
 #include "hypervisor/bare_metal.h"
+#include "hypervisor/hvm/vmx_monitor.h"
 #include "hypervisor/para/para_monitor.h"
 #include "hypervisor/virtual_machine.h"
 
@@ -17,8 +18,8 @@ u64 monitor_bytes(Mode mode, u64 ram_bytes) {
     case Mode::Para:
       return whole_pages(2 * kMiB +
                          ram_bytes / 256);  // the machine-to-guest table and the monitor's own mappings
-    case Mode::Hvm: return 2 * kMiB + ram_bytes / 256;  // nested page tables
-    case Mode::Kvm: return 0;                           // the host kernel keeps its own
+    case Mode::Hvm: return whole_pages(2 * kMiB + ram_bytes / 256);  // nested page tables
+    case Mode::Kvm: return 0;                                        // the host kernel keeps its own
   }
   return 0;
 }
@@ -27,6 +28,7 @@ std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& con
   switch (mode) {
     case Mode::Native: return std::make_unique<BareMetal>(host);
     case Mode::Para: return std::make_unique<ParaMonitor>(host, config.host.machine.disk);
+    case Mode::Hvm: return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels});
     default: throw HostError("this mode has no monitor in this build");
   }
 }

@@ -21,6 +21,7 @@ struct VmConfig {
   Mode mode = Mode::Native;
   HostConfig host;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;  ///< what a de-privileged guest meets
+  u8 ept_levels = 4;  ///< of the nested page tables of hvm: 4, or 2 as under a 32-bit host
   std::string command_line;
 };
 

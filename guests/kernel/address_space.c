@@ -6,7 +6,7 @@
  *
  * Watch this file under the three techniques: the same mmu_set() is a plain store, a trap into a monitor that
  * keeps shadow tables, or a line in a batch of hypercalls. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* The disk under the file system: the machine's, or a copy of the built-in image in memory if there is none.
  */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 extern uint8_t ram_disk_begin[], ram_disk_end[]; /* ram_disk.S */

@@ -1,5 +1,5 @@
 /* The program loader: an ELF file becomes an address space. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/elf.h"
 #include "guests/kernel/kernel.h"
 

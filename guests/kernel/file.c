@@ -1,5 +1,5 @@
 /* File descriptors. A `struct file` is what open() made; descriptors of several processes may share it. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 enum { MAX_FILES = 64 };

@@ -1,5 +1,5 @@
 /* Page frames: a stack of free ones, and a count of references for those that copy-on-write shares. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 static uint16_t free_frames[MAX_FRAMES];

@@ -3,7 +3,7 @@
  * kernel_main() starts everything and becomes the first process, init. Init checks that the machine ticks,
  * mounts the file system, starts a shell with the commands of the command line, and when that has ended
  * switches the machine off. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 void print(const char *format, ...) {
@@ -31,7 +31,7 @@ void panic(const char *format, ...) {
 
 static const char default_commands[] =
     "echo Hello from the shell,ls,cat readme | wc,ps,syscalls,forkwait,pagetouch,pingpong,preempt,diskio,"
-    "echo Numbers: > note,primes >> note,cat < note,crash,sleep 40";
+    "echo Numbers: > note,primes >> note,cat < note,crash,sleep 100";
 
 static const char *commands = default_commands; /* separated by commas */
 

@@ -1,5 +1,5 @@
 /* Pipes: a ring of bytes in one page. A reader sleeps while it is empty, a writer while it is full. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 enum { PIPE_BYTES = 2048 };

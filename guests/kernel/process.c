@@ -1,5 +1,5 @@
 /* Processes: created by fork, ended by exit, buried by wait. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 struct process processes[MAX_PROCESSES];

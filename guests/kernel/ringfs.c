@@ -2,7 +2,7 @@
  * contents of files are not cached, so that what a program reads and writes is what the disk sees. */
 #include "guests/kernel/ringfs_format.h"
 
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 enum {

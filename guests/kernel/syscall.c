@@ -1,5 +1,5 @@
 /* System calls: check what the program gave us, then do it. Nothing here trusts a pointer or a number. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 
 static bool readable(uint32_t address, uint32_t bytes) {

@@ -1,5 +1,5 @@
 /* The processor and the interrupt hardware: descriptor tables, 8259 pair, 8254, flags, power. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 #include "guests/kernel/machine/native.h"
 #include "guests/multiboot.h"

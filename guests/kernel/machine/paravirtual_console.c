@@ -1,5 +1,5 @@
 /* The console: a page shared with the monitor, a ring in each direction. A whole line costs one hypercall. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 #include "guests/kernel/machine/paravirtual.h"
 

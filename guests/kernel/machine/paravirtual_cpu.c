@@ -1,6 +1,6 @@
 /* The processor and its events, paravirtually: trap table, upcalls, the virtual interrupt flag, timer, power.
  */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 #include "guests/kernel/machine/paravirtual.h"
 

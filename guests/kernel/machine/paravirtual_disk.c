@@ -1,6 +1,6 @@
 /* The disk: requests in a ring that the monitor reads. It moves whole pages to and from our memory by itself,
  * and one hypercall announces any number of requests. */
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 #include "guests/kernel/kernel.h"
 #include "guests/kernel/machine/paravirtual.h"
 

@@ -2,8 +2,8 @@
 #ifndef KERNEL_USER_LIB_H
 #define KERNEL_USER_LIB_H
 
+#include "guests/common/text.h"
 #include "guests/kernel/abi.h"
-#include "guests/kernel/common/text.h"
 
 int system_call(uint32_t number, uint32_t a, uint32_t b, uint32_t c); /* start.S */
 

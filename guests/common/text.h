@@ -1,6 +1,6 @@
-/* Memory and text helpers that the kernel and its programs share. */
-#ifndef KERNEL_COMMON_TEXT_H
-#define KERNEL_COMMON_TEXT_H
+/* Memory and text helpers for all guests written in C. */
+#ifndef GUESTS_COMMON_TEXT_H
+#define GUESTS_COMMON_TEXT_H
 
 #include <stdarg.h>
 #include <stdbool.h>

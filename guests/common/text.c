@@ -1,4 +1,4 @@
-#include "guests/kernel/common/text.h"
+#include "guests/common/text.h"
 
 void *memcpy(void *to, const void *from, size_t bytes) {
   void *result = to;

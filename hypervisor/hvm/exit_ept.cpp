@@ -1,0 +1,58 @@
+// EPT violations: the guest touched a guest-physical page that the nested tables do not map (yet).
+//
+// It is RAM that the guest uses for the first time: the page is mapped, and the guest tries again. Or it is a
+// device: the page is never mapped, so that every access comes here; the monitor fetches the guest's
+// instruction, decodes it and carries it out on the device model. Manual: Intel SDM vol. 3 section 29.3.3
+// (violations), table 28-7 (qualification).
+#include <fmt/format.h>
+
+#include "hypervisor/describe_state.h"
+#include "hypervisor/hvm/monitored_operands.h"
+
+namespace ringside {
+
+Outcome VmxMonitor::on(const exits::EptViolation& e) {
+  return handle(ExitReason::EptViolation, [&] {
+    read_fields(3);  // reason, qualification, guest-physical address
+    const GuestMemory& ram = host.machine.ram();
+    if (!host.machine.is_mmio(e.guest_phys) && ram.contains(e.guest_phys)) {
+      const u64 recycled = ept_.recycled();
+      const GuestPhys page = e.guest_phys.page();
+      host.ledger.count(CostEvent::EptEntryWrite, ept_.map(page, ram.to_machine(page)));
+      if (ept_.recycled() != recycled) host.cpu.flush_tlb();
+      return Outcome::retry();
+    }
+    host.ledger.refine_exit(ExitReason::Mmio);
+    const char* impossible = e.during_walk ? "keeps a paging structure in"
+                             : e.fetch     ? "executes instructions from"
+                             : vmcs_.idt_vectoring
+                                 ? "has its stack or a descriptor table, needed to deliver an event, in"
+                                 : nullptr;
+    if (impossible)
+      return Outcome::stop(
+          fmt::format("the guest {} device memory, at guest-physical {:X}h, and no monitor can "
+                      "make that work. Its last state:\n{}",
+                      impossible, e.guest_phys.value, describe(virtual_state())));
+    return emulate_mmio();
+  });
+}
+
+Outcome VmxMonitor::emulate_mmio() {
+  read_fields(2);  // RIP, CS
+  host.ledger.count(CostEvent::DecodeAndEmulate);
+  MonitoredOperands memory(*this, guest());
+  const Emulation result = emulate(guest(), memory, host.cpu.config().model);
+  switch (result.kind) {
+    case Emulation::Kind::Fault: return inject_fault(result.fault);
+    case Emulation::Kind::Unmodelled:
+      return Outcome::stop(
+          fmt::format("the guest accesses a device by an instruction that the monitor's emulator does "
+                      "not know: {}. Its last state:\n{}",
+                      result.what, describe(virtual_state())));
+    case Emulation::Kind::Again: return Outcome::retry();
+    case Emulation::Kind::Done: break;
+  }
+  return advance(0);
+}
+
+}  // namespace ringside

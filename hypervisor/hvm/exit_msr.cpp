@@ -1,0 +1,43 @@
+// Model-specific registers. There are no MSR bitmaps, so that every RDMSR and WRMSR exits; those of the
+// guest's own processor are carried out on its state, and the time-stamp counter through its offset. Manual:
+// Intel SDM vol. 3 section 26.1.3, vol. 4.
+#include "cpu/msr.h"
+
+#include "hypervisor/hvm/vmx_monitor.h"
+
+namespace ringside {
+namespace {
+
+constexpr GuestFault kNoSuchRegister{.event = {.vector = vector::GP, .has_error_code = true}};
+
+}  // namespace
+
+Outcome VmxMonitor::on(const exits::Rdmsr& e) {
+  return handle(ExitReason::Rdmsr, [&] {
+    read_fields(3);  // reason, instruction length, RIP
+    auto& r = guest().gpr;
+    u64 value = guest_tsc();
+    if (r[ECX] != msr::kTsc && !read_msr(host.cpu.config().model, guest(), r[ECX], value))
+      return inject_fault(kNoSuchRegister);
+    r[EAX] = static_cast<u32>(value);
+    r[EDX] = static_cast<u32>(value >> 32);
+    return advance(e.length);
+  });
+}
+
+Outcome VmxMonitor::on(const exits::Wrmsr& e) {
+  return handle(ExitReason::Wrmsr, [&] {
+    read_fields(3);
+    const auto& r = guest().gpr;
+    const u64 value = u64{r[EDX]} << 32 | r[EAX];
+    if (r[ECX] == msr::kTsc) {
+      vmcs_.tsc_offset += value - guest_tsc();
+      write_fields(1);
+    } else if (!write_msr(host.cpu.config().model, guest(), r[ECX], value)) {
+      return inject_fault(kNoSuchRegister);
+    }
+    return advance(e.length);
+  });
+}
+
+}  // namespace ringside

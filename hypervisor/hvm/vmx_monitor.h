@@ -1,0 +1,89 @@
+// Hardware-assisted virtualization, the kernel half: a VMX root-mode monitor for the simulated VT-x. It sets
+// up the VMCS, keeps the nested page tables, and handles the exits that hardware leaves to software.
+//
+// Modelled: an "unrestricted guest" that owns rings 0-3, real mode included; its page tables, faults, system
+// calls and interrupt flag are its own business and cause no exit. Simplified: no MSR bitmaps (every RDMSR
+// and WRMSR exits), one virtual processor, no nesting.
+//
+// Reading order: vmcs_setup.cpp, exit_handlers.cpp, exit_cr_access.cpp, exit_io.cpp, exit_ept.cpp,
+// event_injection.cpp. Manual: Intel SDM vol. 3 ch. 24-29.
+#pragma once
+
+#include "hypervisor/emulate.h"
+#include "hypervisor/hvm/ept_tables.h"
+#include "hypervisor/hvm/hvm_monitor.h"
+
+namespace ringside {
+
+/// CR0 bits that the guest sees only through the read shadow, and CR4 bits that are its own.
+inline constexpr u32 kHostOwnedCr0 = cr0::CD | cr0::NW | cr0::NE;
+inline constexpr u32 kGuestOwnedCr4 =
+    cr4::TSD | cr4::DE | cr4::PSE | cr4::PAE | cr4::PGE | cr4::PCE | cr4::UMIP;
+
+/// The CR0 that the processor runs with when the guest believes in `value`: VMX wants NE, and the guest's
+/// wish to switch the caches off stays a wish.
+constexpr u32 real_cr0(u32 value) { return (value & ~kHostOwnedCr0) | cr0::NE; }
+
+struct VmxConfig {
+  u8 ept_levels = 4;  ///< 4 or 2
+};
+
+class VmxMonitor final : public HvmMonitor {
+ public:
+  explicit VmxMonitor(Host& host, VmxConfig config = {});
+
+  void boot(const Image& image, const std::string& command_line) override;
+  void before_entry() override;
+  CpuState virtual_state() const override;
+
+  using HvmMonitor::on;
+  Outcome on(const exits::Hlt&) override;
+  Outcome on(const exits::Cpuid&) override;
+  Outcome on(const exits::Rdtsc&) override;
+  Outcome on(const exits::Vmcall&) override;
+  Outcome on(const exits::Pause&) override;
+  Outcome on(const exits::Wbinvd&) override;
+  Outcome on(const exits::Invlpg&) override;
+  Outcome on(const exits::Rdmsr&) override;
+  Outcome on(const exits::Wrmsr&) override;
+  Outcome on(const exits::CrAccess&) override;
+  Outcome on(const exits::MovDr&) override;
+  Outcome on(const exits::ExceptionOrNmi&) override;
+  Outcome on(const exits::IoInstruction&) override;
+  Outcome on(const exits::EptViolation&) override;
+  Outcome on(const exits::EptMisconfiguration&) override;
+  Outcome on(const exits::TaskSwitch&) override;
+  Outcome on(const exits::InvalidGuestState&) override;
+
+  Vmcs& vmcs() { return vmcs_; }  ///< a lab may change the controls before the first entry
+  const EptTables& ept() const { return ept_; }
+
+ private:
+  friend class MonitoredOperands;  ///< what an emulated instruction reaches, devices included
+
+  VmxMonitor(Host& host, VmxConfig config, std::unique_ptr<class SimVcpu> vcpu);
+  void set_up_controls();
+
+  /// Accounts for the VMCS fields that a handler reads and writes. Nearly all handlers read the exit reason,
+  /// and those that emulate an instruction its length and RIP, which they write back.
+  void read_fields(unsigned n) { host.ledger.count(CostEvent::Vmread, n); }
+  void write_fields(unsigned n) { host.ledger.count(CostEvent::Vmwrite, n); }
+  Outcome advance(u8 length) {
+    write_fields(1);
+    return Outcome::advance(length);
+  }
+  Outcome inject_fault(const GuestFault& fault);
+  /// What RDTSC would answer the guest now.
+  u64 guest_tsc() { return host.now() + guest().tsc_adjust + vmcs_.tsc_offset; }
+
+  Outcome write_cr0(u32 value, u8 length);
+  Outcome write_cr3(u32 value, u8 length);
+  Outcome write_cr4(u32 value, u8 length);
+  Outcome string_io(const exits::IoInstruction&);
+  Outcome emulate_mmio();
+
+  Vmcs& vmcs_;
+  EptTables ept_;
+};
+
+}  // namespace ringside
