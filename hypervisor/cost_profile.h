@@ -6,11 +6,11 @@
 // round trips come out when a monitor counts:
 //
 //   hvm   every exit                VmExitEntry + kVmreadsPerExit x Vmread (Adams & Agesen: "about 10")
-//         port or memory-mapped I/O  ... + UserSpaceRoundTrip + DeviceAccess   (MMIO also DecodeAndEmulate)
-//         VMCALL                     ... + HypercallDispatch
-//         EPT violation              ... + EptEntryWrite for each entry written
-//         injecting an event         ... + Vmwrite for each field written; the processor then counts the
-//         delivery
+//         emulated instruction       ... + Vmwrite (of EIP)
+//         port or memory-mapped I/O  ... + Vmwrite + UserSpaceRoundTrip + DeviceAccess   (MMIO also
+//         DecodeAndEmulate) VMCALL                     ... + Vmwrite + HypercallDispatch EPT violation ... +
+//         EptEntryWrite for each entry written injecting an event         ... + Vmwrite for each field
+//         written; the processor then counts the delivery
 //   trap  privileged, sensitive      RingTransition + DecodeAndEmulate
 //         port I/O                   ... + UserSpaceRoundTrip + DeviceAccess
 //         reflected event            RingTransition + InjectEvent (page fault: + GuestWalkReference for each

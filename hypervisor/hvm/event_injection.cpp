@@ -21,7 +21,7 @@ void HvmMonitor::before_entry() {
 
 void HvmMonitor::deliver_interrupt() {
   if (host.machine.interrupt_pending() && vcpu_->interruptible()) {
-    host.ledger.count(CostEvent::InjectEvent);
+    host.ledger.count(CostEvent::Vmwrite);
     vcpu_->inject({.vector = host.machine.acknowledge_interrupt(), .type = EventType::ExternalInterrupt});
   }
   const bool want_window = host.machine.interrupt_pending();
@@ -34,7 +34,6 @@ void HvmMonitor::deliver_interrupt() {
 Outcome HvmMonitor::on(const exits::ExternalInterrupt&) {
   interrupt_signalled_ = false;
   return handle(ExitReason::ExternalInterrupt, [&] {
-    host.ledger.count(CostEvent::Vmread);  // the exit reason
     deliver_interrupt();
     return Outcome::retry();
   });
@@ -42,7 +41,6 @@ Outcome HvmMonitor::on(const exits::ExternalInterrupt&) {
 
 Outcome HvmMonitor::on(const exits::InterruptWindow&) {
   return handle(ExitReason::InterruptWindow, [&] {
-    host.ledger.count(CostEvent::Vmread);
     deliver_interrupt();
     return Outcome::retry();
   });
@@ -52,8 +50,7 @@ void VmxMonitor::before_entry() {
   // An exit interrupted the delivery of an event, which the processor has forgotten: it must be delivered
   // again, before anything newer.
   if (vmcs_.idt_vectoring) {
-    host.ledger.count(CostEvent::Vmread);
-    host.ledger.count(CostEvent::InjectEvent);
+    host.ledger.count(CostEvent::Vmwrite);
     if (!vmcs_.entry_event) vmcs_.entry_event = vmcs_.idt_vectoring;
     vmcs_.idt_vectoring.reset();
   }

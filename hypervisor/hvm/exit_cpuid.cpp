@@ -25,7 +25,6 @@ CpuidResult as_guest_sees(CpuModel model, u32 leaf, u32 subleaf) {
 
 Outcome VmxMonitor::on(const exits::Cpuid& e) {
   return handle(ExitReason::Cpuid, [&] {
-    read_fields(3);  // reason, instruction length, RIP
     auto& r = guest().gpr;
     const CpuidResult result = as_guest_sees(host.cpu.config().model, r[EAX], r[ECX]);
     r[EAX] = result.eax;

@@ -18,7 +18,6 @@ GuestFault general_protection() {
 
 Outcome VmxMonitor::on(const exits::CrAccess& e) {
   return handle(ExitReason::CrAccess, [&] {
-    read_fields(4);  // reason, qualification, instruction length, RIP
     const CpuState seen = virtual_state();
     using Kind = exits::CrAccess::Kind;
     switch (e.kind) {

@@ -13,7 +13,6 @@ namespace ringside {
 
 Outcome VmxMonitor::on(const exits::EptViolation& e) {
   return handle(ExitReason::EptViolation, [&] {
-    read_fields(3);  // reason, qualification, guest-physical address
     const GuestMemory& ram = host.machine.ram();
     if (!host.machine.is_mmio(e.guest_phys) && ram.contains(e.guest_phys)) {
       const u64 recycled = ept_.recycled();
@@ -38,7 +37,6 @@ Outcome VmxMonitor::on(const exits::EptViolation& e) {
 }
 
 Outcome VmxMonitor::emulate_mmio() {
-  read_fields(2);  // RIP, CS
   host.ledger.count(CostEvent::DecodeAndEmulate);
   MonitoredOperands memory(*this, guest());
   const Emulation result = emulate(guest(), memory, host.cpu.config().model);

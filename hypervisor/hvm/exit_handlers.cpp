@@ -8,14 +8,6 @@
 #include "hypervisor/hvm/vmx_monitor.h"
 
 namespace ringside {
-namespace {
-
-// What a handler reads of the VMCS before it emulates an instruction.
-constexpr unsigned kReasonLengthRip = 3;
-constexpr unsigned kWithQualification = 4;
-
-}  // namespace
-
 Outcome VmxMonitor::inject_fault(const GuestFault& fault) {
   if (fault.event.vector == vector::PF) guest().cr2 = fault.cr2;
   write_fields(fault.event.has_error_code ? 2 : 1);
@@ -25,7 +17,6 @@ Outcome VmxMonitor::inject_fault(const GuestFault& fault) {
 /// The guest has nothing to do; the processor is the monitor's to give to others until a device calls.
 Outcome VmxMonitor::on(const exits::Hlt& e) {
   return handle(ExitReason::Hlt, [&] {
-    read_fields(kReasonLengthRip);
     if (!(guest().eflags & eflags::IF)) return Outcome::stop("the processor is halted with interrupts off");
     write_fields(1);
     skip_instruction(e.length);
@@ -36,7 +27,6 @@ Outcome VmxMonitor::on(const exits::Hlt& e) {
 /// Only when a lab has set the control; otherwise the processor adds the offset and does not exit.
 Outcome VmxMonitor::on(const exits::Rdtsc& e) {
   return handle(ExitReason::Rdtsc, [&] {
-    read_fields(kReasonLengthRip);
     const u64 tsc = guest_tsc();
     guest().gpr[EAX] = static_cast<u32>(tsc);
     guest().gpr[EDX] = static_cast<u32>(tsc >> 32);
@@ -49,7 +39,6 @@ Outcome VmxMonitor::on(const exits::Rdtsc& e) {
 /// answers -ENOSYS.
 Outcome VmxMonitor::on(const exits::Vmcall& e) {
   return handle(ExitReason::Vmcall, [&] {
-    read_fields(kReasonLengthRip);
     host.ledger.count(CostEvent::HypercallDispatch);
     u32& eax = guest().gpr[EAX];
     if (guest().cpl() != 0)
@@ -61,23 +50,16 @@ Outcome VmxMonitor::on(const exits::Vmcall& e) {
 }
 
 Outcome VmxMonitor::on(const exits::Pause& e) {
-  return handle(ExitReason::Pause, [&] {
-    read_fields(kReasonLengthRip);
-    return advance(e.length);
-  });
+  return handle(ExitReason::Pause, [&] { return advance(e.length); });
 }
 
 /// Guest memory is coherent with the devices, so there is no cache to write back.
 Outcome VmxMonitor::on(const exits::Wbinvd& e) {
-  return handle(ExitReason::Wbinvd, [&] {
-    read_fields(kReasonLengthRip);
-    return advance(e.length);
-  });
+  return handle(ExitReason::Wbinvd, [&] { return advance(e.length); });
 }
 
 Outcome VmxMonitor::on(const exits::Invlpg& e) {
   return handle(ExitReason::Invlpg, [&] {
-    read_fields(kWithQualification);
     host.cpu.invalidate_page(e.address);
     return advance(e.length);
   });
@@ -85,7 +67,6 @@ Outcome VmxMonitor::on(const exits::Invlpg& e) {
 
 Outcome VmxMonitor::on(const exits::MovDr& e) {
   return handle(ExitReason::MovDr, [&] {
-    read_fields(kWithQualification);
     CpuState& s = guest();
     constexpr u32 kGeneralDetect = 1u << 13;
     if (s.dr[7] & kGeneralDetect) {
@@ -109,7 +90,6 @@ Outcome VmxMonitor::on(const exits::MovDr& e) {
 /// A monitor that asked for the guest's exceptions (the exception bitmap) hands them on, as they came.
 Outcome VmxMonitor::on(const exits::ExceptionOrNmi& e) {
   return handle(ExitReason::ExceptionOrNmi, [&] {
-    read_fields(e.event.has_error_code ? 4 : 3);
     if (vmcs_.idt_vectoring) {
       // The exception came up while another event was being delivered; which two make a double fault is the
       // processor's rule (SDM table 6-5), and here the monitor's to apply.
@@ -129,7 +109,6 @@ Outcome VmxMonitor::on(const exits::ExceptionOrNmi& e) {
 
 Outcome VmxMonitor::on(const exits::TaskSwitch& e) {
   return handle(ExitReason::TaskSwitch, [&] {
-    read_fields(2);
     // VMX leaves a task switch to software, always. Kernels that run here do not use them.
     return Outcome::stop(
         fmt::format("the guest switches to the hardware task {:04X}, which this monitor does not "

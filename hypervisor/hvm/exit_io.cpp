@@ -19,7 +19,6 @@ constexpr u32 replace_low(u32 whole, u32 low, unsigned bytes) {
 
 Outcome VmxMonitor::on(const exits::IoInstruction& e) {
   return handle(ExitReason::IoInstruction, [&] {
-    read_fields(4);  // reason, qualification, instruction length, RIP
     if (e.string) return string_io(e);
     u32& eax = guest().gpr[EAX];
     if (e.in)
@@ -32,7 +31,6 @@ Outcome VmxMonitor::on(const exits::IoInstruction& e) {
 
 /// One iteration: a REP INS or OUTS exits once for each, and EIP stays at it until the count has run out.
 Outcome VmxMonitor::string_io(const exits::IoInstruction& e) {
-  read_fields(2);  // the operand's linear address, and the instruction information for its address size
   CpuState& s = guest();
   MonitoredOperands memory(*this, s);
   if (e.in) {

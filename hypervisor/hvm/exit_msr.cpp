@@ -14,7 +14,6 @@ constexpr GuestFault kNoSuchRegister{.event = {.vector = vector::GP, .has_error_
 
 Outcome VmxMonitor::on(const exits::Rdmsr& e) {
   return handle(ExitReason::Rdmsr, [&] {
-    read_fields(3);  // reason, instruction length, RIP
     auto& r = guest().gpr;
     u64 value = guest_tsc();
     if (r[ECX] != msr::kTsc && !read_msr(host.cpu.config().model, guest(), r[ECX], value))
@@ -27,7 +26,6 @@ Outcome VmxMonitor::on(const exits::Rdmsr& e) {
 
 Outcome VmxMonitor::on(const exits::Wrmsr& e) {
   return handle(ExitReason::Wrmsr, [&] {
-    read_fields(3);
     const auto& r = guest().gpr;
     const u64 value = u64{r[EDX]} << 32 | r[EAX];
     if (r[ECX] == msr::kTsc) {

@@ -19,7 +19,7 @@ void HvmMonitor::apply(const Outcome& outcome) {
   switch (outcome.kind) {
     case Outcome::Kind::Advance: return skip_instruction(outcome.length);
     case Outcome::Kind::Inject:
-      host.ledger.count(CostEvent::InjectEvent);
+      host.ledger.count(CostEvent::Vmwrite, outcome.event.has_error_code ? 2 : 1);
       return vcpu_->inject(outcome.event);
     case Outcome::Kind::Retry:
     case Outcome::Kind::Idle:

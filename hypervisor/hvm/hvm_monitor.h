@@ -42,6 +42,7 @@ class HvmMonitor : public Monitor {
   Outcome handle(ExitReason reason, Handler&& handler) {
     host.ledger.begin_exit(reason);
     host.ledger.count(CostEvent::VmExitEntry);
+    host.ledger.count(CostEvent::Vmread, kVmreadsPerExit);
     Outcome outcome = handler();
     host.ledger.end_exit();
     return outcome;

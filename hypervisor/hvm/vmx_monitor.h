@@ -64,9 +64,8 @@ class VmxMonitor final : public HvmMonitor {
   VmxMonitor(Host& host, VmxConfig config, std::unique_ptr<class SimVcpu> vcpu);
   void set_up_controls();
 
-  /// Accounts for the VMCS fields that a handler reads and writes. Nearly all handlers read the exit reason,
-  /// and those that emulate an instruction its length and RIP, which they write back.
-  void read_fields(unsigned n) { host.ledger.count(CostEvent::Vmread, n); }
+  /// Accounts for the VMCS fields that a handler writes; handlers that emulate an instruction write EIP. What
+  /// they read is accounted by handle().
   void write_fields(unsigned n) { host.ledger.count(CostEvent::Vmwrite, n); }
   Outcome advance(u8 length) {
     write_fields(1);
