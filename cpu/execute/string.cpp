@@ -60,8 +60,12 @@ struct String {
   bool may_access_port(Seg seg, A offset, bool in, LinearAddr& linear) {
     const Access access = in ? Access::Write : Access::Read;
     if (!segment_address(c, seg, offset, sizeof(T), access, linear)) return false;
-    return check_io(c, get_register<u16>(&c, EDX), sizeof(T), in, true, repeated, linear,
-                    static_cast<u8>(i.length()));
+    if (check_io(c, get_register<u16>(&c, EDX), sizeof(T), in, true, repeated, linear,
+                 static_cast<u8>(i.length())))
+      return true;
+    if (c.fault.kind == Fault::Kind::Exit)
+      if (auto* e = std::get_if<exits::IoInstruction>(&c.fault.exit)) e->address32 = sizeof(A) == 4;
+    return false;
   }
   bool repeated = false;
 
