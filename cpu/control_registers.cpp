@@ -2,8 +2,9 @@
 // intercepts.
 //
 // Modelled: the #GP rules of MOV to CR0/CR4, PAE pointer checks, LMSW, SMSW, CLTS, DR4/DR5 aliases, DR7.GD;
-// guest/host masks and read shadows. Manual: Intel SDM vol. 3 sections 2.5, 4.4.1, 18.2, 26.1.3, 26.3; vol. 2
-// (MOV to/from control and debug registers).
+// guest/host masks and read shadows.
+// Manual: Intel SDM vol. 3 sections 2.5, 4.4.1, 18.2, 26.1.3, 26.3; vol. 2 (MOV to/from control and debug
+// registers).
 #include <cstring>
 
 #include "cpu/core.h"

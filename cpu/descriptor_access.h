@@ -1,6 +1,6 @@
 // Reaching descriptors by selector, and the checks that segment loads, far transfers, interrupts and task
-// switches have in common. Not for use outside cpu/. Manual: Intel SDM vol. 3 sections 3.4
-// (descriptors), 5.5-5.8 (privilege checks), 6.13 (error code).
+// switches have in common. Not for use outside cpu/.
+// Manual: Intel SDM vol. 3 sections 3.4 (descriptors), 5.5-5.8 (privilege checks), 6.13 (error code).
 #pragma once
 
 #include "cpu/core.h"

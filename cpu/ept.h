@@ -3,10 +3,11 @@
 // Modelled: a 4-level walk with 8-byte entries and 4 KiB, 2 MiB and 1 GiB pages; a 2-level walk with 4-byte
 // entries and 4 KiB and 4 MiB pages, 10 + 10 index bits, for 32-bit monitors (the geometry of nested paging
 // under a 32-bit host, AMD APM vol. 2 section 15.25; n = m = 2 in Bhargava's formula). Both use the
-// permission bits of EPT. Violations with their qualification, misconfigurations. Simplified: no accessed and
-// dirty bits in EPT entries, execute-only is not supported, the memory type is checked and otherwise ignored,
-// guest-physical addresses beyond what the levels reach are violations. Manual: Intel SDM vol. 3
-// section 29.3.2 (entry formats), 29.3.3 (violations, misconfigurations), table 28-7 (qualification).
+// permission bits of EPT. Violations with their qualification, misconfigurations.
+// Simplified: no accessed and dirty bits in EPT entries, execute-only is not supported, the memory type is
+// checked and otherwise ignored, guest-physical addresses beyond what the levels reach are violations.
+// Manual: Intel SDM vol. 3 section 29.3.2 (entry formats), 29.3.3 (violations, misconfigurations), table
+// 28-7 (qualification).
 #pragma once
 
 #include "cpu/memory.h"

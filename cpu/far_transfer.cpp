@@ -1,9 +1,10 @@
 // Far jumps, calls and returns: direct, through call gates, to tasks, to inner and outer rings.
 //
-// Modelled: all checks with the manual's faults and error codes, in its order; conforming code; call gates of
-// both sizes with stack switch and parameter copy. In a de-privileged guest whatever would pass into ring 0,
-// or switch tasks, enters the monitor as #GP with the selector's error code. Manual: Intel SDM vol. 2 (JMP,
-// CALL, RET), vol. 3 section 5.8.
+// Modelled: all checks with the manual's faults and error codes, in its order; conforming code; call gates
+// of both sizes with stack switch and parameter copy.
+// In a de-privileged guest whatever would pass into ring 0, or switch tasks, enters the monitor as #GP with
+// the selector's error code.
+// Manual: Intel SDM vol. 2 (JMP, CALL, RET), vol. 3 section 5.8.
 #include "cpu/descriptor_access.h"
 #include "cpu/stack_frame.h"
 

@@ -2,11 +2,12 @@
 //
 // Modelled: real-mode vectors; interrupt and trap gates of both sizes from protected and virtual-8086 mode,
 // with stack switch by the TSS; task gates; error codes with their EXT and IDT bits; the ladder contributory
-// fault -> double fault
-// -> shutdown; what VMX non-root operation intercepts. In a de-privileged guest an event whose gate leads to
-// ring 0 leaves as exits::MonitorEntry, with the state as it was. Simplified: no virtual-8086 mode extensions
-// (CR4.VME). Manual: Intel SDM vol. 3 ch. 6 (above all 6.12, 6.13, 6.15 and table 6-5), 20 (real mode,
-// virtual-8086), 25.6.3 and 26.2 (exception bitmap), 28.2.4 (IDT vectoring); vol. 2 (INT n).
+// fault -> double fault -> shutdown; what VMX non-root operation intercepts.
+// In a de-privileged guest an event whose gate leads to ring 0 leaves as exits::MonitorEntry, with the state
+// as it was.
+// Simplified: no virtual-8086 mode extensions (CR4.VME).
+// Manual: Intel SDM vol. 3 ch. 6 (above all 6.12, 6.13, 6.15 and table 6-5), 20 (real mode, virtual-8086),
+// 25.6.3 and 26.2 (exception bitmap), 28.2.4 (IDT vectoring); vol. 2 (INT n).
 #include "cpu/descriptor_access.h"
 #include "cpu/stack_frame.h"
 

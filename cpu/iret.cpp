@@ -1,5 +1,6 @@
 // IRET in all its forms: real and virtual-8086 mode, to the same or an outer ring, to virtual-8086 mode, to
-// the previous task. Manual: Intel SDM vol. 2 (IRET), vol. 3 section 20.2.
+// the previous task.
+// Manual: Intel SDM vol. 2 (IRET), vol. 3 section 20.2.
 #include "cpu/descriptor_access.h"
 #include "cpu/flags_access.h"
 #include "cpu/stack_frame.h"

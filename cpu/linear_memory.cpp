@@ -1,9 +1,9 @@
 // Memory access by linear address, the slow path: whatever the tags of the TLB do not settle.
 //
 // Modelled: TLB fill by the one- or two-dimensional page walk, accesses that cross a page (all of it is
-// checked before any of it is written), devices, ROM (stores vanish), #AC. Simplified: an access to a device
-// that crosses a page or is wider than 4 bytes reaches the bus in pieces. Manual: Intel SDM vol. 3 ch. 4
-// (paging), 29.3 (EPT), 6.15 (#PF, #AC).
+// checked before any of it is written), devices, ROM (stores vanish), #AC.
+// Simplified: an access to a device that crosses a page or is wider than 4 bytes reaches the bus in pieces.
+// Manual: Intel SDM vol. 3 ch. 4 (paging), 29.3 (EPT), 6.15 (#PF, #AC).
 #include <algorithm>
 #include <cstring>
 

@@ -1,7 +1,8 @@
 // What differs between processor models: CPUID, model-specific registers, the time-stamp counter, SYSENTER.
 //
 // Modelled: CPUID (cpu/cpuid.h); the MSRs that 32-bit kernels touch (cpu/msr.h) and the time-stamp counter;
-// fast system calls. Simplified: PERF and MTRR registers are absent; an MSR that does not exist is #GP.
+// fast system calls.
+// Simplified: PERF and MTRR registers are absent; an MSR that does not exist is #GP.
 // Manual: Intel SDM vol. 2 (CPUID, RDMSR, WRMSR, RDTSC, SYSENTER, SYSEXIT), vol. 4 (MSRs).
 #include "cpu/core.h"
 #include "cpu/cpuid.h"

@@ -1,8 +1,8 @@
 // Segment registers: addresses through them, loading them, and the instructions that ask about descriptors.
 //
-// Modelled: limits (expand-down too), types, presence and privilege with the manual's faults and error codes;
-// the accessed bit; real and virtual-8086 mode. Far transfers are in far_transfer.cpp. Manual: Intel SDM vol.
-// 3 ch. 5, vol. 2 (MOV, LLDT, LTR, LAR, LSL, VERR).
+// Modelled: limits (expand-down too), types, presence and privilege with the manual's faults and error
+// codes; the accessed bit; real and virtual-8086 mode. Far transfers are in far_transfer.cpp.
+// Manual: Intel SDM vol. 3 ch. 5, vol. 2 (MOV, LLDT, LTR, LAR, LSL, VERR).
 #include <algorithm>
 
 #include "cpu/descriptor_access.h"

@@ -1,6 +1,7 @@
 // Building and reading frames of several words on a stack, which need not be the current one. Registers
 // change only when the caller has everything it needs; so a fault in the middle leaves the instruction
-// restartable. Manual: Intel SDM vol. 1 section 6.2 (stacks, their address size), vol. 3 section 6.15 (#SS).
+// restartable.
+// Manual: Intel SDM vol. 1 section 6.2 (stacks, their address size), vol. 3 section 6.15 (#SS).
 #pragma once
 
 #include "cpu/descriptor_access.h"

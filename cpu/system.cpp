@@ -1,10 +1,10 @@
-// Instructions that touch the system: interrupt flag, HLT, descriptor-table registers, caches, ports, VMCALL;
-// and what becomes of the sensitive ones outside ring 0.
+// Instructions that touch the system: interrupt flag, HLT, descriptor-table registers, caches, ports,
+// VMCALL; and what becomes of the sensitive ones outside ring 0.
 //
 // Modelled: IOPL, the I/O permission bitmap (multi-byte, virtual-8086), CR4.UMIP, the intercepts of non-root
-// operation, the policy of CpuConfig::sensitive in a de-privileged guest. Manual: Intel SDM vol. 2 (each
-// instruction), vol. 1 ch. 19 (I/O protection), vol. 3 section 26.1.3 (intercepts); Robin & Irvine 2000 (the
-// sensitive instructions).
+// operation, the policy of CpuConfig::sensitive in a de-privileged guest.
+// Manual: Intel SDM vol. 2 (each instruction), vol. 1 ch. 19 (I/O protection), vol. 3 section 26.1.3
+// (intercepts); Robin & Irvine 2000 (the sensitive instructions).
 #include "cpu/flags_access.h"
 
 namespace ringside {

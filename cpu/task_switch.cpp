@@ -2,7 +2,8 @@
 //
 // Modelled: 16- and 32-bit TSSs in every combination, busy bits, back link and NT, CR3 and LDT of the new
 // task, the checks of SDM vol. 3 table 7-1 with their error codes; faults after the switch belong to the new
-// task; the T bit. Simplified: the general registers of a 16-bit task get FFFFh in their upper halves.
+// task; the T bit.
+// Simplified: the general registers of a 16-bit task get FFFFh in their upper halves.
 // Manual: Intel SDM vol. 3 ch. 7; 26.4.2 for non-root operation, where every task switch exits.
 #include <cstring>
 

@@ -1,17 +1,16 @@
 // The translation lookaside buffer, and what makes memory access fast: an entry yields a host pointer.
 //
-// Modelled: a direct-mapped TLB with separate read, write and fetch rights per page and per privilege; global
-// pages. Simplified: its geometry is not yet any particular processor's.
+// Modelled: a direct-mapped TLB with separate read, write and fetch rights per page and per privilege;
+// global pages.
+// Simplified: its geometry is not yet any particular processor's.
 //
 // The tag of a right that the page does not have is kNone, which no page-aligned address equals, so that the
 // fast path is one comparison: `tag == (address & ~0xFFF)`. Three things are expressed by withholding a tag:
-//   * a page holding decoded code has no write tag, so stores to it take the slow path and invalidate the
-//   code;
+//   * a page holding decoded code has no write tag: stores to it take the slow path, which invalidates code;
 //   * a clean page has no write tag, so that the first store sets D;
-//   * a page above kFlatLimit (segments that are not quite flat, such as a monitor's truncated ones) or a
-//   page of a
-//     device has neither, so that every access to it takes the slow path, which checks limits and asks the
-//     bus.
+//   * a page above kFlatLimit, or a page of a device, has neither, so that every access to it takes the slow
+//     path, which checks limits (segments may be not quite flat, such as a monitor's truncated ones) and asks
+//     the bus.
 #pragma once
 
 #include <array>
