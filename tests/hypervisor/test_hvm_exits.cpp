@@ -40,7 +40,7 @@ struct Fixture {
   /// The exit's outcome, carried out as the run loop would.
   template <class E>
   Outcome take(const E& exit) {
-    const Outcome outcome = dispatch(monitor, Exit(CpuExit(exit)));
+    const Outcome outcome = dispatch(monitor, Exit(exit));
     if (outcome.kind != Kind::Stop) monitor.apply(outcome);
     return outcome;
   }
