@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "cpu/decode.h"
 #include "cpu/execute/select.h"
 
 namespace ringside {
@@ -377,8 +378,8 @@ constexpr OpcodeRow kTable[] = {
     {0x0F34, kAny, "sysenter", {}, select_sysenter, 0, End, 0, 0, 0, CpuModel::P6},
     {0x0F35, kAny, "sysexit", {}, select_sysexit, 0, Ring0 | End, 0, 0, 0, CpuModel::P6},
     {0x0F0B, kAny, "ud2", {}, select_undefined, 0, End, 0, 0, 0, CpuModel::I386},
-    {0x0FB9, kAny, "ud1", {Gv, Ev}, select_undefined, 0, End, 0, 0, 0, CpuModel::I386},
-    {0x0FFF, kAny, "ud0", {Gv, Ev}, select_undefined, 0, End, 0, 0, 0, CpuModel::I386},
+    {0x0FB9, kAny, "ud1", {}, select_undefined, 0, End, 0, 0, 0, CpuModel::I386},
+    {0x0FFF, kAny, "ud0", {}, select_undefined, 0, End, 0, 0, 0, CpuModel::I386},
     // ---- Strings and ports
     {0x00A4, kAny, "movsb", {Xb}, select_string, 0, 0, 0, 0, 0, CpuModel::I386},
     {0x00A5, kAny, "movsw|movsd", {Xv}, select_string, 0, 0, 0, 0, 0, CpuModel::I386},
@@ -430,6 +431,7 @@ constexpr OpcodeRow kTable[] = {
     {0x0F30, kAny, "wrmsr", {}, select_msr, 1, Ring0 | End, 0, 0, 0, CpuModel::Pentium},
     {0x0F32, kAny, "rdmsr", {}, select_msr, 0, Ring0, 0, 0, 0, CpuModel::Pentium},
     {0x0F31, kAny, "rdtsc", {}, select_rdtsc, 0, 0, 0, 0, 0, CpuModel::Pentium},
+    {0x0F33, kAny, "rdpmc", {}, select_rdpmc, 0, 0, 0, 0, 0, CpuModel::P6},
     {0x0FA2, kAny, "cpuid", {}, select_cpuid, 0, 0, 0, 0, 0, CpuModel::Pentium},
     {0x00F4, kAny, "hlt", {}, select_hlt, 0, Ring0 | End, 0, 0, 0, CpuModel::I386},
     {0x00FA, kAny, "cli", {}, select_interrupt_flag, 0, Iopl, 0, 0, 0, CpuModel::I386},
@@ -493,11 +495,13 @@ const OpcodeRow* find_opcode(u16 opcode, u8 reg, bool register_operand) {
 
 bool has_modrm(u16 opcode) { return kIndex.modrm[opcode > 0xFF][opcode & 0xFF]; }
 
-std::string_view mnemonic(const OpcodeRow& row, bool operand32) {
-  const std::string_view both = row.mnemonic;
+std::string_view mnemonic(const Decoded& d) {
+  if (d.opcode == 0x90) return d.rep == 0xF3 ? "pause" : "nop";  // in the table the XCHG of EAX with itself
+  const std::string_view both = d.row->mnemonic;
   const size_t bar = both.find('|');
   if (bar == std::string_view::npos) return both;
-  return operand32 ? both.substr(bar + 1) : both.substr(0, bar);
+  const bool wide = d.row->select == select_loop ? d.address32 : d.operand32;
+  return wide ? both.substr(bar + 1) : both.substr(0, bar);
 }
 
 }  // namespace ringside

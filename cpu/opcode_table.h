@@ -87,7 +87,7 @@ struct OpcodeRow {
 
   u16 opcode;            ///< 0x00xx, or 0x0Fxx for two-byte opcodes
   i8 reg;                ///< ModRM reg field, or kAny
-  const char* mnemonic;  ///< in Intel's syntax; "16-bit|32-bit" where the operand size changes it
+  const char* mnemonic;  ///< in Intel's syntax; "16-bit|32-bit" where the size changes it
   std::array<Form, 3> operands;
   Selector select;
   u8 argument;  ///< which of its family, for the selector
@@ -106,7 +106,7 @@ const OpcodeRow* find_opcode(u16 opcode, u8 reg, bool register_operand);
 /// Whether a ModRM byte follows the opcode.
 bool has_modrm(u16 opcode);
 
-/// The Intel mnemonic for an operand size of 16 or 32 bits.
-std::string_view mnemonic(const OpcodeRow&, bool operand32);
+/// The Intel mnemonic of a decoded instruction.
+std::string_view mnemonic(const Decoded&);
 
 }  // namespace ringside

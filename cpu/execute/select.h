@@ -79,6 +79,7 @@ Handler select_push(const Decoded&);
 Handler select_push_segment(const Decoded&);
 Handler select_pusha(const Decoded&);
 Handler select_pushf(const Decoded&);
+Handler select_rdpmc(const Decoded&);
 Handler select_rdtsc(const Decoded&);
 Handler select_ret(const Decoded&);
 Handler select_sahf(const Decoded&);

@@ -90,6 +90,13 @@ bool msr(Insn& i, Core& c) {
   return write ? wrmsr(c, length(i)) : rdmsr(c, length(i));
 }
 bool time_stamp(Insn& i, Core& c) { return rdtsc(c, length(i)); }
+/// The two counters exist and stand still.
+bool read_counter(Insn&, Core& c) {
+  if (c.s.cpl() != 0 && c.s.protected_mode() && !(c.s.cr4 & cr4::PCE)) return c.raise(vector::GP, 0);
+  if (c.s.gpr[ECX] > 1) return c.raise(vector::GP, 0);
+  c.s.gpr[EAX] = c.s.gpr[EDX] = 0;
+  return true;
+}
 bool identify(Insn& i, Core& c) { return cpuid(c, length(i)); }
 bool halt(Insn& i, Core& c) { return hlt(c, length(i)); }
 bool write_back(Insn& i, Core& c) { return wbinvd(c, length(i)); }
@@ -151,6 +158,7 @@ Handler select_msr(const Decoded& d) {
   return d.row->argument ? system_step<privileged<msr<true>>> : looking<privileged<msr<false>>>;
 }
 Handler select_rdtsc(const Decoded&) { return looking<time_stamp>; }
+Handler select_rdpmc(const Decoded&) { return cold<read_counter>; }
 Handler select_cpuid(const Decoded&) { return looking<identify>; }
 Handler select_hlt(const Decoded&) { return system_step<privileged<halt>>; }
 Handler select_wbinvd(const Decoded&) { return looking<privileged<write_back>>; }

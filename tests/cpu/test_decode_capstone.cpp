@@ -1,0 +1,133 @@
+// The decoder against Capstone: over random bytes both must agree on what is an instruction, on its length
+// and on its mnemonic. Where they may differ is a rule with its reason.
+#include "tests/catch.h"
+
+#if RINGSIDE_HAVE_CAPSTONE
+#include <capstone/capstone.h>
+#endif
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include "cpu/decode.h"
+#include "cpu/execution.h"
+
+#if RINGSIDE_HAVE_CAPSTONE
+
+using namespace ringside;
+
+namespace {
+
+/// One name for what each side spells in its own way.
+std::string normalised(std::string name) {
+  for (const char* prefix :
+       {"lock ", "rep ", "repe ", "repne ", "notrack ", "xacquire ", "xrelease ", "bnd "})
+    if (name.rfind(prefix, 0) == 0) return normalised(name.substr(std::string(prefix).size()));
+  static const std::map<std::string, std::string> kSame = {{"xlat", "xlatb"}, {"sal", "shl"},
+                                                           {"lret", "retf"},  {"pause", "nop"},
+                                                           {"ud2b", "ud1"},   {"jecxz", "jcxz"}};
+  if (name.rfind("prefetch", 0) == 0) return "nop";  // on the P6 these opcodes are hints that do nothing
+  const auto found = kSame.find(name);
+  return found == kSame.end() ? name : found->second;
+}
+
+/// Instructions that Capstone knows and a P6 does not have.
+bool newer_than_p6(const cs_insn& insn, const std::string& name) {
+  static const std::set<std::string> kNewer = {
+      "encls",      "fxrstor", "fxsave", "getsec",  "movbe",    "rdrand",   "rdseed",    "rdtscp", "swapgs",
+      "syscall",    "sysret",  "stac",   "clac",    "montmul",  "vrsqrtss", "prefetchw", "xgetbv", "xsetbv",
+      "xrstor",     "xsave",   "xsaves", "xsavec",  "xsaveopt", "xrstors",  "xtest",     "xend",   "xstore",
+      "sysenter64", "monitor", "mwait",  "invlpga", "skinit",   "clgi",     "stgi"};
+  const bool padlock =
+      name.rfind("xcrypt", 0) == 0 || name.rfind("xsha", 0) == 0 || name.rfind("xstore", 0) == 0;
+  if (padlock || kNewer.count(name) || name == "rsm") return true;  // RSM: there is no system management mode
+  for (unsigned g = 0; g < insn.detail->groups_count; ++g) {
+    const unsigned group = insn.detail->groups[g];
+    if (group >= X86_GRP_VM && group != X86_GRP_CMOV && group != X86_GRP_NOT64BITMODE &&
+        group != X86_GRP_MODE64 && group != X86_GRP_MODE32)
+      return true;
+  }
+  return false;
+}
+
+/// Encodings that we decode, and whose handlers raise #UD or stop; Capstone has no name for them.
+bool decided_when_executed(const Decoded& d) {
+  const bool x87 = d.opcode >= 0xD8 && d.opcode <= 0xDF;
+  const bool hint = d.opcode >= 0x0F18 && d.opcode <= 0x0F1F;
+  const bool no_such_register =
+      (d.opcode >= 0x0F20 && d.opcode <= 0x0F23) || d.opcode == 0x8C || d.opcode == 0x8E;
+  return x87 || hint || no_such_register || d.opcode == 0x0F01;
+}
+
+struct Tally {
+  unsigned agreed = 0, neither = 0, newer = 0, illegal_lock = 0;
+  std::map<std::string, unsigned> disagreements;
+};
+
+void compare(csh handle, const u8* bytes, bool code32, Tally& tally) {
+  Decoded d;
+  d.mode = code32 ? mode::kCode32 | mode::kStack32 : 0;
+  const bool ours = decode(bytes, 15, code32, CpuModel::P6, d) == DecodeStatus::Ok;
+  cs_insn* insn = nullptr;
+  const size_t count = cs_disasm(handle, bytes, 15, 0x1000, 1, &insn);
+  if (count == 0) {
+    if (ours && !decided_when_executed(d))
+      tally.disagreements["only ours: " + std::string(mnemonic(d))]++;
+    else
+      tally.neither++;
+    return;
+  }
+  const std::string theirs = normalised(insn->mnemonic);
+  if (!ours) {
+    if (newer_than_p6(*insn, insn->mnemonic))
+      tally.newer++;
+    else if (d.lock)
+      tally.illegal_lock++;  // Capstone does not know where LOCK is illegal
+    else
+      tally.disagreements["only capstone: " + theirs]++;
+  } else {
+    const std::string name = normalised(std::string(mnemonic(d)));
+    const bool x87 = d.opcode >= 0xD8 && d.opcode <= 0xDF, monitor = d.opcode == 0x0F01 && d.mod == 3;
+    // In 16-bit code Capstone gives CBW and CWD the names of their 32-bit forms, and the other way round.
+    const bool swapped = !code32 && (d.opcode == 0x98 || d.opcode == 0x99);
+    if (insn->size != d.length)
+      tally.disagreements["length: " + name + "/" + theirs]++;
+    else if (!x87 && !monitor && !swapped && name != theirs)
+      tally.disagreements["name: " + name + "/" + theirs]++;
+    else
+      tally.agreed++;
+  }
+  cs_free(insn, count);
+}
+
+}  // namespace
+
+TEST_CASE("the decoder agrees with Capstone over random bytes", "[oracle]") {
+  const bool code32 = GENERATE(true, false);
+  csh handle;
+  REQUIRE(cs_open(CS_ARCH_X86, code32 ? CS_MODE_32 : CS_MODE_16, &handle) == CS_ERR_OK);
+  cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
+  std::mt19937 random(1);
+  Tally tally;
+  for (int n = 0; n < 300000; ++n) {
+    u8 bytes[16];
+    for (u8& b : bytes) b = static_cast<u8>(random());
+    if (n % 3 == 0) bytes[0] = 0x0F;
+    compare(handle, bytes, code32, tally);
+  }
+  cs_close(&handle);
+  UNSCOPED_INFO("agreed " << tally.agreed << ", newer than P6 " << tally.newer << ", neither "
+                          << tally.neither);
+  for (const auto& [what, count] : tally.disagreements) UNSCOPED_INFO(what << ": " << count);
+  CHECK(tally.disagreements.empty());
+  CHECK(tally.agreed > 100000);
+}
+
+#else
+TEST_CASE("the decoder agrees with Capstone over random bytes", "[oracle]") {
+  RINGSIDE_SKIP("Capstone is not installed");
+}
+#endif
