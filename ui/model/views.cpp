@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cpu/paging.h"
+#include "hypervisor/machine_layout.h"
 #include "ui/model/commands.h"
 
 namespace ringside::model {
@@ -130,6 +131,40 @@ std::vector<MappingRow> mapping_rows(VirtualMachine& vm, LinearAddr begin, unsig
     const PageWalk machine = nested ? PageWalk{} : machine_walk(vm, page);
     rows.push_back({page.value, leaf(guest), nested ? std::nullopt : leaf(machine), why(vm, guest, machine)});
   }
+  return rows;
+}
+
+std::vector<DeviceRow> device_rows(VirtualMachine& vm) {
+  const Machine::Devices& d = vm.host().machine.devices();
+  std::vector<DeviceRow> rows;
+  const auto pic = [&](const char* name, const Pic& chip) {
+    rows.push_back({name, "requested / in service / masked",
+                    fmt::format("{:08b} / {:08b} / {:08b}", chip.irr, chip.isr, chip.imr)});
+    rows.push_back({"", "vectors from", fmt::format("{:02x}", chip.vector_base)});
+  };
+  pic("8259 master", d.pic.state().chip[0]);
+  pic("8259 slave", d.pic.state().chip[1]);
+  const Pit::Channel& timer = d.pit.state().channel[0];
+  rows.push_back({"8254 timer", "channel 0",
+                  timer.loaded ? fmt::format("mode {}, every {:.1f} us", timer.mode,
+                                             (timer.written ? timer.written : 65536) * 1e6 / RS_PIT_HZ)
+                               : "not programmed"});
+  const Uart::State& uart = d.uart.state();
+  rows.push_back({"16550 serial", "interrupts on / waiting bytes",
+                  fmt::format("{:04b} / {}", uart.interrupt_enable, uart.fifo_count)});
+  const Ide::State& ide = d.ide.state();
+  rows.push_back(
+      {"IDE disk", "last command",
+       ide.command ? fmt::format("{:02x}, sector register {:02x}", ide.command, ide.sector) : "none"});
+  rows.push_back({"keyboard", "bytes queued", std::to_string(d.keyboard.state().queued)});
+  return rows;
+}
+
+std::vector<std::string> screen_rows(VirtualMachine& vm) {
+  const Vga& vga = vm.host().machine.devices().vga;
+  std::vector<std::string> rows;
+  for (unsigned row = 0; row < Vga::kRows; ++row) rows.push_back(vga.row_text(row));
+  while (!rows.empty() && rows.back().find_first_not_of(' ') == std::string::npos) rows.pop_back();
   return rows;
 }
 
