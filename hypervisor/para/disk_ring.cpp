@@ -11,9 +11,7 @@ u32 sectors_of(const rs_disk_segment& s) { return u32{s.last_sector} - s.first_s
 
 DiskRing::DiskRing(SharedPage<rs_disk_ring> page, std::shared_ptr<BlockBackend> disk, GuestMemory ram,
                    DirectPaging& paging, TranslationCache& cache)
-    : page_(page), disk_(std::move(disk)), ram_(ram), paging_(paging), cache_(cache) {
-  page_.change([](rs_disk_ring& ring) { ring.request_event = ring.response_event = 1; });
-}
+    : page_(page), disk_(std::move(disk)), ram_(ram), paging_(paging), cache_(cache) {}
 
 DiskRing::Served DiskRing::serve() {
   const u32 producer = page_.get().request_producer, before = done_;

@@ -145,6 +145,10 @@ void build(const Image& image, const DomainLayout& l, GuestMemory& ram, const Mo
   rs_shared_info shared{};
   shared.upcall_mask = 1;
   put(ram, l.shared_info, shared);
+
+  rs_disk_ring ring{};
+  ring.request_event = ring.response_event = 1;
+  put(ram, l.disk_ring, ring);
 }
 
 CpuState entry_state(const Image& image, const DomainLayout& l) {
