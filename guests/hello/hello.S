@@ -60,29 +60,15 @@ print:
 2:
   ret
 
-/* after_image_name: Multiboot loaders may put the image's file name in front of the command line, with a space after it.
- * Steps ESI over a first word that ends in ".elf". Changes EAX, ECX. */
+/* after_image_name: loaders put the image's file name before the command line; steps ESI over it. Changes EAX. */
 after_image_name:
-  mov %esi, %ecx
-1:
-  mov (%ecx), %al
-  test %al, %al
-  jz 2f
-  inc %ecx
+  lodsb
   cmp $' ', %al
-  jne 1b
-  dec %ecx                      /* ECX: the end of the first word */
-2:
-  lea -4(%ecx), %eax
-  cmp %esi, %eax
-  jb 3f                         /* shorter than the suffix */
-  cmpl $0x666C652E, (%eax)      /* ".elf", least significant byte first */
-  jne 3f
-  mov %ecx, %esi
-  cmpb $' ', (%esi)
-  jne 3f
-  inc %esi
-3:
+  je 1f
+  test %al, %al
+  jnz after_image_name
+  dec %esi                      /* the name is all: stay at the final zero */
+1:
   ret
 
   .section .rodata
