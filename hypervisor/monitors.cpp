@@ -3,6 +3,7 @@
 #include "hypervisor/bare_metal.h"
 #include "hypervisor/hvm/vmx_monitor.h"
 #include "hypervisor/para/para_monitor.h"
+#include "hypervisor/trap/trap_monitor.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside {
@@ -14,7 +15,8 @@ constexpr u64 whole_pages(u64 bytes) { return (bytes + kPageMask) & ~u64{kPageMa
 u64 monitor_bytes(Mode mode, u64 ram_bytes) {
   switch (mode) {
     case Mode::Native: return 0;
-    case Mode::Trap: return 8 * kMiB + ram_bytes / 64;  // shadow tables; recycled when they run out
+    case Mode::Trap:
+      return whole_pages(8 * kMiB + ram_bytes / 64);  // shadow tables; recycled when they run out
     case Mode::Para:
       return whole_pages(2 * kMiB +
                          ram_bytes / 256);  // the machine-to-guest table and the monitor's own mappings
@@ -27,6 +29,7 @@ u64 monitor_bytes(Mode mode, u64 ram_bytes) {
 std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& config) {
   switch (mode) {
     case Mode::Native: return std::make_unique<BareMetal>(host);
+    case Mode::Trap: return std::make_unique<TrapMonitor>(host);
     case Mode::Para: return std::make_unique<ParaMonitor>(host, config.host.machine.disk);
     case Mode::Hvm: return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels});
     default: throw HostError("this mode has no monitor in this build");
