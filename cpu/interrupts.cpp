@@ -243,9 +243,9 @@ bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
       return core.exit(exits::TripleFault{});
     interrupted = event;
     cr2 = core.fault.cr2;
-    event = makes_double_fault(severity(event), severity(second))
-                ? Event{vector::DF, EventType::HardwareException, true, 0}
-                : second;
+    const bool doubled = makes_double_fault(severity(event), severity(second));
+    if (doubled && second.vector == vector::PF && !core.deprivileged) core.s.cr2 = cr2;
+    event = doubled ? Event{vector::DF, EventType::HardwareException, true, 0} : second;
   }
 }
 

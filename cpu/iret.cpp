@@ -67,27 +67,9 @@ bool return_to_v86(Core& core, StackFrame& frame, u32 eip, u16 cs, u32 flags) {
   return true;
 }
 
-}  // namespace
-
-bool iret(Core& core, bool operand32, u32 return_eip) {
+/// To the same or an outer ring, or out of ring 0 into virtual-8086 mode.
+bool return_protected(Core& core, bool operand32) {
   CpuState& s = core.s;
-  if (!s.protected_mode()) {
-    if (!return_real(core, operand32)) return false;
-    core.counters.irets++;
-    return true;
-  }
-  if (s.virtual_8086()) {
-    if (iopl(s) < 3) return core.raise(vector::GP, 0);
-    if (!return_real(core, operand32)) return false;
-    core.counters.irets++;
-    return true;
-  }
-  if (s.eflags & eflags::NT) {
-    if (!return_to_task(core, return_eip)) return false;
-    core.counters.irets++;
-    return true;
-  }
-
   StackFrame frame(core);
   u32 eip, flags;
   u16 cs;
@@ -95,11 +77,7 @@ bool iret(Core& core, bool operand32, u32 return_eip) {
       !frame.pop(flags, operand32))
     return false;
   if (!sensitive_iret(core, flags)) return false;
-  if (operand32 && (flags & eflags::VM) && s.cpl() == 0) {
-    if (!return_to_v86(core, frame, eip, cs, flags)) return false;
-    core.counters.irets++;
-    return true;
-  }
+  if (operand32 && (flags & eflags::VM) && s.cpl() == 0) return return_to_v86(core, frame, eip, cs, flags);
   Slot code;
   if (!fetch_return_code(core, cs, code)) return false;
   const u32 rpl = cs & 3, mask = changeable_flags(s);
@@ -124,8 +102,22 @@ bool iret(Core& core, bool operand32, u32 return_eip) {
   } else {
     s.gpr[ESP] = frame.esp();
   }
-  core.counters.irets++;
   return true;
+}
+
+}  // namespace
+
+bool iret(Core& core, bool operand32, u32 return_eip) {
+  const CpuState& s = core.s;
+  bool done;
+  if (!s.protected_mode())
+    done = return_real(core, operand32);
+  else if (s.virtual_8086())
+    done = iopl(s) == 3 ? return_real(core, operand32) : core.raise(vector::GP, 0);
+  else
+    done = s.eflags & eflags::NT ? return_to_task(core, return_eip) : return_protected(core, operand32);
+  if (done) core.counters.irets++;
+  return done;
 }
 
 }  // namespace ringside

@@ -42,7 +42,9 @@ void record_silent(Core& core, u16 opcode, u8 modrm_reg) {
 constexpr u16 kPushf = 0x9C, kPopf = 0x9D, kIret = 0xCF, kGroup6 = 0x0F00, kGroup7 = 0x0F01;
 
 /// SLDT, STR, SGDT, SIDT, SMSW tell any ring about the real machine; the others matter to a kernel only.
-bool tells_every_ring(u16 opcode) { return opcode == kGroup6 || opcode == kGroup7; }
+bool tells_every_ring(u16 opcode, u8 modrm_reg) {
+  return (opcode == kGroup6 && modrm_reg < 2) || opcode == kGroup7;
+}
 
 /// Whether loading `image` would drop changes that ring 0 could make.
 bool drops_changes(const CpuState& s, u32 image) {
@@ -55,7 +57,7 @@ bool drops_changes(const CpuState& s, u32 image) {
 bool sensitive(Core& core, u16 opcode, u8 modrm_reg) {
   if (!core.deprivileged) return true;
   const u32 cpl = core.s.cpl();
-  if (cpl == 0 || (cpl == 3 && !tells_every_ring(opcode))) return true;
+  if (cpl == 0 || (cpl == 3 && !tells_every_ring(opcode, modrm_reg))) return true;
   if (core.config.sensitive == SensitiveInstructions::Trap) return core.raise(vector::GP, 0);
   record_silent(core, opcode, modrm_reg);
   return true;

@@ -1,5 +1,5 @@
-// Far jumps, calls and returns as a table: descriptor type x privilege x presence x limit, with the manual's fault.
-// Manual: Intel SDM vol. 2 (JMP, CALL, RET), vol. 3 section 5.8.
+// Far jumps, calls and returns as a table: descriptor type x privilege x presence x limit, with the manual's
+// fault. Manual: Intel SDM vol. 2 (JMP, CALL, RET), vol. 3 section 5.8.
 #include "tests/cpu/bare_core.h"
 
 using namespace ringside;
@@ -37,8 +37,8 @@ TEST_CASE("direct far jumps and calls, exhaustively", "[far]") {
             for (u32 eip : {0x500u, 0x501u}) {
               const bool s = kind & 16;
               const u32 type = kind & 15;
-              const bool gate_or_task = !s && (type == 1 || type == 3 || type == 4 || type == 5 || type == 9 ||
-                                               type == 11 || type == 12);
+              const bool gate_or_task = !s && (type == 1 || type == 3 || type == 4 || type == 5 ||
+                                               type == 9 || type == 11 || type == 12);
               if (gate_or_task) continue;  // below
               b.set_gdt(kTarget, descriptor(0, 0x500, access_byte(dpl, type, s, present), 4));
               const u16 selector = static_cast<u16>(kTarget | rpl);
@@ -76,8 +76,10 @@ TEST_CASE("call gates, exhaustively", "[far]") {
             for (u32 code_type : {0xBu, 0xFu, 0x3u})
               for (u32 presence = 0; presence < 4; presence++) {
                 const bool gate_present = presence & 1, code_present = presence & 2;
-                b.set_gdt(kTarget, descriptor(0, 0xFFFFF, access_byte(code_dpl, code_type, true, code_present), 0xC));
-                b.set_gdt(kGate, gate(kTarget, 0x4321, access_byte(gate_dpl, gate_type, false, gate_present)));
+                b.set_gdt(kTarget,
+                          descriptor(0, 0xFFFFF, access_byte(code_dpl, code_type, true, code_present), 0xC));
+                b.set_gdt(kGate,
+                          gate(kTarget, 0x4321, access_byte(gate_dpl, gate_type, false, gate_present)));
                 const bool conforming = code_type == 0xF, code = code_type != 3;
                 CAPTURE(gate_type, cpl, rpl, gate_dpl, code_dpl, code_type, gate_present, code_present);
                 for (bool call : {false, true}) {
@@ -93,8 +95,8 @@ TEST_CASE("call gates, exhaustively", "[far]") {
                   b.set_ring(cpl);
                   const CpuState before = b.c.s;
                   const u16 selector = static_cast<u16>(kGate | rpl);
-                  const bool ok =
-                      call ? far_call(b.c, selector, 0, true, 0xABCD) : far_jump(b.c, selector, 0, true, 0xABCD);
+                  const bool ok = call ? far_call(b.c, selector, 0, true, 0xABCD)
+                                       : far_jump(b.c, selector, 0, true, 0xABCD);
                   REQUIRE(outcome(b.c, ok).text == expected);
                   if (!ok) {
                     REQUIRE(b.c.s == before);
@@ -119,7 +121,8 @@ TEST_CASE("a call gate copies parameters between stacks", "[far]") {
     b.set_gdt(kGate, gate(BareCore::code_selector(0), 0x4321, access_byte(3, gate_type, false), 3));
     b.set_ring(3);
     for (u32 i = 0; i < 3; i++)
-      size == 4 ? b.put<u32>(b.c.s.gpr[ESP] + i * 4, 0x1000 + i) : b.put<u16>(b.c.s.gpr[ESP] + i * 2, 0x1000 + i);
+      size == 4 ? b.put<u32>(b.c.s.gpr[ESP] + i * 4, 0x1000 + i)
+                : b.put<u16>(b.c.s.gpr[ESP] + i * 2, 0x1000 + i);
     const u32 old_esp = b.c.s.gpr[ESP];
     REQUIRE(far_call(b.c, kGate, 0, true, 0xABCD));
     REQUIRE(b.c.s.gpr[ESP] == BareCore::stack_top(0) - 7 * size);

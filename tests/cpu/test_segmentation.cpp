@@ -1,5 +1,5 @@
-// Segment loads and limits: every descriptor type x privilege x presence, with the fault that the manual names.
-// Manual: Intel SDM vol. 2 MOV ("Loading segment registers"), vol. 3 ch. 5.
+// Segment loads and limits: every descriptor type x privilege x presence, with the fault that the manual
+// names. Manual: Intel SDM vol. 2 MOV ("Loading segment registers"), vol. 3 ch. 5.
 #include "tests/cpu/bare_core.h"
 
 using namespace ringside;
@@ -30,16 +30,19 @@ TEST_CASE("loading a data segment register, exhaustively", "[segmentation]") {
             b.set_gdt(index, descriptor(0x12345, 0x777, access_byte(dpl, type, s, present), 4));
             // The manual's sentences. Usable: data of any type, readable code. Privilege: both RPL and CPL at
             // most DPL, except for conforming code. Then presence.
-            const bool code = type & 8, readable = s && (!code || (type & 2)), conforming = code && (type & 4);
+            const bool code = type & 8, readable = s && (!code || (type & 2)),
+                       conforming = code && (type & 4);
             const bool privileged = conforming || (rpl <= dpl && cpl <= dpl);
-            const std::string expected =
-                !readable || !privileged ? fault("GP", selector) : !present ? fault("NP", selector) : "ok";
+            const std::string expected = !readable || !privileged ? fault("GP", selector)
+                                         : !present               ? fault("NP", selector)
+                                                                  : "ok";
             CAPTURE(cpl, rpl, dpl, present, s, type);
             const SegmentRegister before = b.c.s.seg[DS];
             REQUIRE(outcome(b.c, load_segment(b.c, DS, selector)).text == expected);
             if (expected == "ok") {
               const SegmentRegister& ds = b.c.s.seg[DS];
-              REQUIRE(ds == SegmentRegister{selector, 0x4000u | access_byte(dpl, type | 1, true), 0x12345, 0x777});
+              REQUIRE(ds ==
+                      SegmentRegister{selector, 0x4000u | access_byte(dpl, type | 1, true), 0x12345, 0x777});
               REQUIRE(b.get<u8>(BareCore::kGdt + index + 5) == access_byte(dpl, type | 1, true));  // accessed
             } else {
               REQUIRE(b.c.s.seg[DS] == before);
@@ -80,9 +83,9 @@ TEST_CASE("null selectors and selectors beyond their table", "[segmentation]") {
     u16 selector;
     const char* expected;
   } rows[] = {
-      {DS, 0x0000, "ok"},        {ES, 0x0003, "ok"},        {SS, 0x0000, "#GP(0)"},    {SS, 0x0003, "#GP(0)"},
-      {DS, 0x0090, "#GP(90)"},   {DS, 0xFFFB, "#GP(FFF8)"}, {FS, 0x000C, "ok"},        {GS, 0x0014, "ok"},
-      {DS, 0x001C, "#GP(1C)"},   {DS, 0x001F, "#GP(1C)"},
+      {DS, 0x0000, "ok"},      {ES, 0x0003, "ok"},        {SS, 0x0000, "#GP(0)"}, {SS, 0x0003, "#GP(0)"},
+      {DS, 0x0090, "#GP(90)"}, {DS, 0xFFFB, "#GP(FFF8)"}, {FS, 0x000C, "ok"},     {GS, 0x0014, "ok"},
+      {DS, 0x001C, "#GP(1C)"}, {DS, 0x001F, "#GP(1C)"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.seg, row.selector);
@@ -97,8 +100,8 @@ TEST_CASE("null selectors and selectors beyond their table", "[segmentation]") {
 }
 
 TEST_CASE("limits, types and wrap of an access through a segment", "[segmentation]") {
-  constexpr u32 kUpData = 0x4093, kDownData = 0x4097, kDownData16 = 0x0097, kReadOnly = 0x4091, kCode = 0x409B,
-                kExecuteOnly = 0x4099;
+  constexpr u32 kUpData = 0x4093, kDownData = 0x4097, kDownData16 = 0x0097, kReadOnly = 0x4091,
+                kCode = 0x409B, kExecuteOnly = 0x4099;
   const struct {
     u32 access, limit, offset, bytes;
     Access how;
@@ -130,7 +133,8 @@ TEST_CASE("limits, types and wrap of an access through a segment", "[segmentatio
       b.c.s.seg[seg] = {0x10, row.access, 0x30000, row.limit};
       LinearAddr linear;
       const std::string expected = row.ok ? "ok" : seg == SS ? "#SS(0)" : "#GP(0)";
-      REQUIRE(outcome(b.c, segment_address(b.c, seg, row.offset, row.bytes, row.how, linear)).text == expected);
+      REQUIRE(outcome(b.c, segment_address(b.c, seg, row.offset, row.bytes, row.how, linear)).text ==
+              expected);
       if (row.ok) REQUIRE(linear.value == 0x30000 + row.offset);
       b.c.s.seg[seg] = {};
     }
@@ -142,10 +146,10 @@ TEST_CASE("LLDT and LTR", "[segmentation]") {
     bool s, present;
     const char *ldt, *tr;
   } rows[] = {
-      {2, false, true, "ok", "#GP(80)"},        {2, false, false, "#NP(80)", "#GP(80)"},
-      {1, false, true, "#GP(80)", "ok"},        {9, false, true, "#GP(80)", "ok"},
-      {9, false, false, "#GP(80)", "#NP(80)"},  {3, false, true, "#GP(80)", "#GP(80)"},
-      {11, false, true, "#GP(80)", "#GP(80)"},  {2, true, true, "#GP(80)", "#GP(80)"},
+      {2, false, true, "ok", "#GP(80)"},       {2, false, false, "#NP(80)", "#GP(80)"},
+      {1, false, true, "#GP(80)", "ok"},       {9, false, true, "#GP(80)", "ok"},
+      {9, false, false, "#GP(80)", "#NP(80)"}, {3, false, true, "#GP(80)", "#GP(80)"},
+      {11, false, true, "#GP(80)", "#GP(80)"}, {2, true, true, "#GP(80)", "#GP(80)"},
       {12, false, true, "#GP(80)", "#GP(80)"},
   };
   for (const auto& row : rows)
@@ -190,8 +194,8 @@ TEST_CASE("LAR, LSL, VERR and VERW see what they may see", "[segmentation]") {
           const u16 selector = static_cast<u16>(0x80 | rpl);
           const bool conforming = s && (type & 12) == 12;
           const bool visible = conforming || (cpl <= dpl && rpl <= dpl);
-          const bool has_rights = s || type == 1 || type == 2 || type == 3 || type == 4 || type == 5 || type == 9 ||
-                                  type == 11 || type == 12;
+          const bool has_rights = s || type == 1 || type == 2 || type == 3 || type == 4 || type == 5 ||
+                                  type == 9 || type == 11 || type == 12;
           const bool has_limit = s || type == 1 || type == 2 || type == 3 || type == 9 || type == 11;
           u32 rights = 0, limit = 0;
           bool ok = false;
