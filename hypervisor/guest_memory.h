@@ -1,5 +1,5 @@
-// Guest-physical RAM: a window of machine memory. On bare metal the window starts at 0 and the two address kinds agree;
-// under a monitor it lies behind the monitor's own frames.
+// Guest-physical RAM: a window of machine memory. On bare metal the window starts at 0 and the two address
+// kinds agree; under a monitor it lies behind the monitor's own frames.
 #pragma once
 
 #include <cstring>
@@ -11,7 +11,8 @@ namespace ringside {
 
 class GuestMemory {
  public:
-  GuestMemory(MachineMemory& machine, MachinePhys base, u64 bytes) : machine_(&machine), base_(base), size_(bytes) {}
+  GuestMemory(MachineMemory& machine, MachinePhys base, u64 bytes)
+      : machine_(&machine), base_(base), size_(bytes) {}
 
   u64 size() const { return size_; }
   MachinePhys base() const { return base_; }
@@ -24,7 +25,9 @@ class GuestMemory {
     return GuestPhys(a.value - base_.value);
   }
   /// nullptr unless the whole range is guest RAM.
-  u8* at(GuestPhys a, u64 bytes = 1) const { return contains(a, bytes) ? machine_->at(to_machine(a), bytes) : nullptr; }
+  u8* at(GuestPhys a, u64 bytes = 1) const {
+    return contains(a, bytes) ? machine_->at(to_machine(a), bytes) : nullptr;
+  }
 
   template <class T>
   std::optional<T> read(GuestPhys a) const {

@@ -142,6 +142,7 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   }
   const Outcome outcome = dispatch(*monitor_, exit);
   if (observer_ && host_->ledger.exits_closed() != record.index) report_exit(record, exit);
+  if (outcome.kind == Outcome::Kind::Advance) ++emulated_;
   if (const auto code = host_->machine.exit_code()) {
     guest_status_ = *code;
     end(*code == 0 ? Ending::Success : Ending::Failure,
@@ -157,10 +158,7 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
     return Entry::Exit;
   }
   monitor_->apply(outcome);
-  if (outcome.kind == Outcome::Kind::Advance)
-    ++emulated_;
-  else if (host_->cpu.retired() == before)
-    ++fruitless_;
+  if (outcome.kind != Outcome::Kind::Advance && host_->cpu.retired() == before) ++fruitless_;
   if (outcome.kind == Outcome::Kind::Idle) {
     wait_for_event(limits);
   } else if (slice_over) {

@@ -1,4 +1,5 @@
-// Guest memory without paging, for tests of the instruction emulator: RAM, one device page, one page that faults.
+// Guest memory without paging, for tests of the instruction emulator: RAM, one device page, one page that
+// faults.
 #pragma once
 
 #include <cstring>
@@ -11,9 +12,9 @@ namespace ringside::test {
 
 class FlatOperands : public GuestOperands {
  public:
-  static constexpr u32 kBytes = 0x20000;
-  static constexpr u32 kDevice = 0x1E000;   ///< logs accesses; reads as 5A5A5A5Ah
-  static constexpr u32 kAbsent = 0x1F000;   ///< #PF; from here up also everything beyond
+  static constexpr u32 kBytes = 0x10000;
+  static constexpr u32 kDevice = 0xE000;  ///< logs accesses; reads as 5A5A5A5Ah
+  static constexpr u32 kAbsent = 0xF000;  ///< #PF; from here up also everything beyond
 
   FlatOperands() : ram(kBytes) {}
 
@@ -39,7 +40,8 @@ class FlatOperands : public GuestOperands {
   bool write(LinearAddr a, unsigned size, u32 value) override {
     if (!check(a, size, Access::Write)) return false;
     if (a.value >= kDevice) {
-      log += "w" + std::to_string(size) + "@" + std::to_string(a.value - kDevice) + "=" + std::to_string(value) + " ";
+      log += "w" + std::to_string(size) + "@" + std::to_string(a.value - kDevice) + "=" +
+             std::to_string(value) + " ";
       return true;
     }
     std::memcpy(&ram[a.value], &value, size);

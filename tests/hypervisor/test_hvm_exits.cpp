@@ -1,4 +1,5 @@
-// A fabricated exit for each hook of the VMX monitor: what it does to the guest, what it counts, who moves EIP.
+// A fabricated exit for each hook of the VMX monitor: what it does to the guest, what it counts, who moves
+// EIP.
 #include <cstring>
 
 #include "cpu/cpuid.h"
@@ -65,8 +66,9 @@ TEST_CASE("hvm exit: HLT waits behind the instruction, or ends a guest that noth
 TEST_CASE("hvm exit: OUT reaches the device with the operand's size, IN replaces no more than it", "[hvm]") {
   Fixture f;
   f.reg(EAX) = 0xAABBCC00u | 'x';
-  CHECK(f.take(exits::IoInstruction{.port = RS_PORT_DEBUG_CONSOLE, .size = 1, .in = false, .length = 2}).kind ==
-        Kind::Advance);
+  CHECK(
+      f.take(exits::IoInstruction{.port = RS_PORT_DEBUG_CONSOLE, .size = 1, .in = false, .length = 2}).kind ==
+      Kind::Advance);
   CHECK(f.host.machine.console() == "x");
   CHECK(f.guest().eip == kEip + 2);
   f.take(exits::IoInstruction{.port = RS_PORT_DEBUG_CONSOLE, .size = 1, .in = true, .length = 2});
@@ -83,8 +85,13 @@ TEST_CASE("hvm exit: REP OUTS takes one exit an iteration and leaves EIP until t
   f.reg(ESI) = kData;
   f.reg(ECX) = 3;
   for (u32 i = 0; i < 3; ++i) {
-    const exits::IoInstruction e{.port = RS_PORT_DEBUG_CONSOLE, .size = 1, .in = false, .string = true, .rep = true,
-                                 .linear = LinearAddr(f.reg(ESI)), .length = 2};
+    const exits::IoInstruction e{.port = RS_PORT_DEBUG_CONSOLE,
+                                 .size = 1,
+                                 .in = false,
+                                 .string = true,
+                                 .rep = true,
+                                 .linear = LinearAddr(f.reg(ESI)),
+                                 .length = 2};
     CHECK(f.take(e).kind == (i < 2 ? Kind::Retry : Kind::Advance));
     CHECK(f.guest().eip == (i < 2 ? kEip : kEip + 2));
     CHECK(f.reg(ESI) == kData + i + 1);
@@ -98,21 +105,32 @@ TEST_CASE("hvm exit: INS honours direction and address size", "[hvm]") {
   f.reg(EDI) = 0x12340000u | kData;
   f.reg(ECX) = 0x56780001u;
   f.guest().eflags |= eflags::DF;
-  const exits::IoInstruction e{.port = RS_PORT_DEBUG_CONSOLE, .size = 1, .in = true, .string = true, .rep = true,
-                               .linear = LinearAddr(kData), .length = 3, .address32 = false};
+  const exits::IoInstruction e{.port = RS_PORT_DEBUG_CONSOLE,
+                               .size = 1,
+                               .in = true,
+                               .string = true,
+                               .rep = true,
+                               .linear = LinearAddr(kData),
+                               .length = 3,
+                               .address32 = false};
   CHECK(f.take(e).kind == Kind::Advance);  // CX was 1
   CHECK(*f.host.machine.ram().at(GuestPhys(kData)) == 0xE9);
   CHECK(f.reg(EDI) == (0x12340000u | (kData - 1)));
   CHECK(f.reg(ECX) == 0x56780000u);
 }
 
-TEST_CASE("hvm exit: string input into a page that the guest may not write faults before the device is read", "[hvm]") {
+TEST_CASE("hvm exit: string input into a page that the guest may not write faults before the device is read",
+          "[hvm]") {
   Fixture f;
   // An empty page directory at 0x10000.
   f.guest().cr3 = 0x10000;
   f.guest().cr0 |= cr0::PG;
-  const exits::IoInstruction e{.port = RS_PORT_IDE_DATA, .size = 2, .in = true, .string = true,
-                               .linear = LinearAddr(kData), .length = 2};
+  const exits::IoInstruction e{.port = RS_PORT_IDE_DATA,
+                               .size = 2,
+                               .in = true,
+                               .string = true,
+                               .linear = LinearAddr(kData),
+                               .length = 2};
   const Outcome outcome = f.take(e);
   CHECK(outcome.kind == Kind::Inject);
   CHECK(outcome.event.vector == vector::PF);
@@ -266,7 +284,8 @@ TEST_CASE("hvm exit: an access to device memory is emulated and never mapped", "
   Fixture f;
   f.code({0xC6, 0x03, 'A'});  // mov byte [ebx], 'A'
   f.reg(EBX) = RS_VGA_TEXT;
-  const exits::EptViolation e{.guest_phys = GuestPhys(RS_VGA_TEXT), .linear = LinearAddr(RS_VGA_TEXT), .write = true};
+  const exits::EptViolation e{
+      .guest_phys = GuestPhys(RS_VGA_TEXT), .linear = LinearAddr(RS_VGA_TEXT), .write = true};
   CHECK(f.take(e).kind == Kind::Advance);
   CHECK(f.guest().eip == kEip + 3);
   CHECK(f.host.machine.mmio_read(GuestPhys(RS_VGA_TEXT), 1) == 'A');
@@ -306,7 +325,9 @@ TEST_CASE("hvm exit: what no monitor can make work in device memory ends the gue
   }
 }
 
-TEST_CASE("hvm exit: triple fault, task switch, broken state and broken tables stop with the guest's last state", "[hvm]") {
+TEST_CASE(
+    "hvm exit: triple fault, task switch, broken state and broken tables stop with the guest's last state",
+    "[hvm]") {
   Fixture f;
   for (const Outcome& outcome : {f.take(exits::TripleFault{}), f.take(exits::TaskSwitch{0x28}),
                                  f.take(exits::InvalidGuestState{"for the test"})}) {
