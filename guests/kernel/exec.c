@@ -3,10 +3,18 @@
 #include "guests/kernel/elf.h"
 #include "guests/kernel/kernel.h"
 
+enum { MAX_SEGMENTS = 8 };
+
+/* How a program begins: its segments' descriptions follow the header at once. */
+struct beginning {
+  struct elf_header header;
+  struct elf_segment segments[MAX_SEGMENTS];
+};
+
 static bool is_program(const struct elf_header *header) {
   return memcmp(header->magic, "\177ELF\1", 5) == 0 && header->type == ELF_EXECUTABLE &&
          header->machine == ELF_I386 && header->segment_bytes == sizeof(struct elf_segment) &&
-         header->segments <= 8;
+         header->segments <= MAX_SEGMENTS && header->segments_offset == sizeof *header;
 }
 
 /* Reads the part of `segment` that lies in each of its pages. What the file does not give stays zero. */
@@ -52,17 +60,16 @@ static int build_stack(struct address_space *space, const char *arguments, int c
 }
 
 static int load(struct address_space *space, int node, uint32_t *entry) {
-  struct elf_header header;
-  if (fs_read(node, 0, &header, sizeof header) != sizeof header || !is_program(&header)) return -ENOEXEC;
-  *entry = header.entry;
+  struct beginning file;
+  memset(&file, 0, sizeof file);
+  int bytes = fs_read(node, 0, &file, sizeof file);
+  if (bytes < (int)sizeof file.header || !is_program(&file.header)) return bytes < 0 ? bytes : -ENOEXEC;
+  *entry = file.header.entry;
   space->writable_begin = HEAP_LIMIT;
-  for (int i = 0; i < header.segments; i++) {
-    struct elf_segment segment;
-    if (fs_read(node, header.segments_offset + i * sizeof segment, &segment, sizeof segment) !=
-        sizeof segment)
-      return -ENOEXEC;
-    int result =
-        segment.type == ELF_LOAD && segment.memory_bytes > 0 ? load_segment(space, node, &segment) : 0;
+  for (int i = 0; i < file.header.segments; i++) {
+    const struct elf_segment *segment = &file.segments[i];
+    if (segment->type != ELF_LOAD || segment->memory_bytes == 0) continue;
+    int result = load_segment(space, node, segment);
     if (result < 0) return result;
   }
   if (space->writable_begin > space->heap_end) space->writable_begin = space->heap_end; /* no variables */

@@ -30,7 +30,8 @@ void panic(const char *format, ...) {
  * ---------------------------------------------------------------------------------------------- */
 
 static const char default_commands[] =
-    "echo Hello from the shell,ls,cat readme | wc,ps,syscalls,forkwait,pagetouch,pingpong,preempt,diskio,"
+    "echo Hello from the shell,ls,cat readme | wc,ps,syscalls,forkwait,pagetouch,pingpong,preempt,diskio "
+    "4096 64,"
     "echo Numbers: > note,primes >> note,cat < note,crash,sleep 100";
 
 static const char *commands = default_commands; /* separated by commas */
