@@ -33,7 +33,7 @@ Host::Host(const HostConfig& config)
 }
 
 u64 Host::now() const {
-  return ledger.now() + (cpu.retired() - settled_.instructions) * profile[CostEvent::Instruction];
+  return measured_ + ledger.now() + (cpu.retired() - settled_.instructions) * profile[CostEvent::Instruction];
 }
 
 void Host::settle() {

@@ -57,6 +57,9 @@ class Host final : public Bus, public Clock {
   void settle();
   /// Lets time pass with the guest idle until `deadline`.
   void idle_until(u64 deadline);
+  /// Time that the host's clock measured while a real processor ran the guest: the devices' clock goes on,
+  /// the ledger does not.
+  void pass_measured_time(u64 cycles) { measured_ += cycles; }
   /// A device that wants to act before the end of the current slice makes the processor stop early.
   void set_slice_end(u64 cycles) { slice_end_ = cycles; }
 
@@ -73,6 +76,7 @@ class Host final : public Bus, public Clock {
 
   CpuCounters settled_;
   u64 slice_end_ = 0;
+  u64 measured_ = 0;
 };
 
 }  // namespace ringside

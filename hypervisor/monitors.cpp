@@ -2,6 +2,7 @@
 #include "cpu/host_error.h"
 #include "hypervisor/bare_metal.h"
 #include "hypervisor/hvm/vmx_monitor.h"
+#include "hypervisor/kvm/kvm_monitor.h"
 #include "hypervisor/para/para_monitor.h"
 #include "hypervisor/trap/trap_monitor.h"
 #include "hypervisor/virtual_machine.h"
@@ -32,6 +33,9 @@ std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& con
     case Mode::Trap: return std::make_unique<TrapMonitor>(host);
     case Mode::Para: return std::make_unique<ParaMonitor>(host, config.host.machine.disk);
     case Mode::Hvm: return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels});
+    case Mode::Kvm:
+      return std::make_unique<KvmMonitor>(host,
+                                          KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip});
     default: throw HostError("this mode has no monitor in this build");
   }
 }

@@ -21,7 +21,8 @@ struct VmConfig {
   Mode mode = Mode::Native;
   HostConfig host;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;  ///< what a de-privileged guest meets
-  u8 ept_levels = 4;  ///< of the nested page tables of hvm: 4, or 2 as under a 32-bit host
+  u8 ept_levels = 4;            ///< of the nested page tables of hvm: 4, or 2 as under a 32-bit host
+  bool kernel_irqchip = false;  ///< kvm: interrupt controller and timer inside the host kernel
   std::string command_line;
 };
 
@@ -34,25 +35,26 @@ struct ExitRecord {
   u32 eip = 0;          ///< of the guest instruction that caused it
   u8 cpl = 0;           ///< the guest's own view of its privilege
   ExitReason reason{};
-  u32 detail = 0;       ///< vector, port, control register number or address, whichever the exit has
+  u32 detail = 0;  ///< vector, port, control register number or address, whichever the exit has
   EventVector events{};
 };
 
 /// How a run ended; the numbers are the program's exit status.
 enum class Ending : u8 {
-  Success = 0,   ///< the guest ended well
-  Failure = 1,   ///< the guest reported failure
-  Died = 3,      ///< triple fault, stuck halted, or nothing that this monitor can continue from
-  Budget = 4,    ///< the budget ran out
+  Success = 0,  ///< the guest ended well
+  Failure = 1,  ///< the guest reported failure
+  Died = 3,     ///< triple fault, stuck halted, or nothing that this monitor can continue from
+  Budget = 4,   ///< the budget ran out
 };
 
 struct Limits {
-  /// Guest instructions, counted from power-on. An entry that retires none (a guest that only faults) counts as one,
-  /// so that no guest can outlast its budget.
+  /// Guest instructions, counted from power-on. An entry that retires none (a guest that only faults) counts
+  /// as one, so that no guest can outlast its budget.
   u64 instructions = ~u64{0};
-  double wall_seconds = 0;     ///< 0 = none
-  /// Called with the number of cycles before the guest idles through them; an interactive caller waits and types here.
-  /// Without it a guest that waits for an interrupt in vain is declared dead after kStuckSeconds of simulated time.
+  double wall_seconds = 0;  ///< 0 = none
+  /// Called with the number of cycles before the guest idles through them; an interactive caller waits and
+  /// types here. Without it a guest that waits for an interrupt in vain is declared dead after kStuckSeconds
+  /// of simulated time.
   std::function<void(u64 cycles)> on_idle;
 };
 
@@ -60,14 +62,16 @@ inline constexpr u64 kStuckSeconds = 30;
 
 class VirtualMachine {
  public:
-  /// Builds the machine and boots `image`. Throws HostError (for example: this image has no paravirtual build).
+  /// Builds the machine and boots `image`. Throws HostError (for example: this image has no paravirtual
+  /// build).
   VirtualMachine(const Image& image, const VmConfig& config);
   ~VirtualMachine();
 
   /// Continues until the guest ends or a limit is reached; after Ending::Budget it can be called again.
   Ending run(const Limits& limits);
-  /// Runs until `instructions` more have retired (an entry that retires none counts as one), until a breakpoint, or,
-  /// with `to_next_exit`, until the next exit has been handled. False once the guest has ended. For debuggers.
+  /// Runs until `instructions` more have retired (an entry that retires none counts as one), until a
+  /// breakpoint, or, with `to_next_exit`, until the next exit has been handled. False once the guest has
+  /// ended. For debuggers.
   bool step(u64 instructions, bool to_next_exit);
   /// The breakpoint or watchpoint of Cpu that ended the last run() or step(), if one did.
   const std::optional<exits::DebugStop>& debug_stop() const { return debug_stop_; }
@@ -89,7 +93,11 @@ class VirtualMachine {
   const Image& image() const { return image_; }
 
  private:
-  enum class Entry : u8 { Slice, Exit, Debug };  ///< the slice ran out, an exit was handled, a breakpoint was hit
+  enum class Entry : u8 {
+    Slice,
+    Exit,
+    Debug
+  };  ///< the slice ran out, an exit was handled, a breakpoint was hit
   Entry run_one(u64 budget, const Limits& limits);
   bool wait_for_event(const Limits& limits);
   u64 next_deadline() const;

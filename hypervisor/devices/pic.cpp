@@ -129,6 +129,7 @@ void PicPair::write(u32 offset, u32 value, unsigned) {
 void PicPair::set_line(u8 irq, bool level) {
   Pic& chip = state_.chip[irq / 8];
   if (!level && !(chip.lines & bit(irq & 7))) return;
+  if (level && !(chip.lines & bit(irq & 7))) edges_ |= static_cast<u16>(1u << irq);
   chip.set_line(irq & 7, level);
   update();
 }

@@ -57,6 +57,14 @@ class PicPair final : public Device {
 
   void set_line(u8 irq, bool level);
   bool interrupt_pending() const { return pending_; }
+  /// For a second controller that is fed from the same lines (the host kernel's): levels, and which lines
+  /// have risen since the last call.
+  u16 lines() const { return static_cast<u16>(state_.chip[0].lines | state_.chip[1].lines << 8); }
+  u16 take_edges() {
+    const u16 edges = edges_;
+    edges_ = 0;
+    return edges;
+  }
   /// The processor's two INTA cycles; returns the vector.
   u8 acknowledge();
 
@@ -68,6 +76,7 @@ class PicPair final : public Device {
   void update();
   State state_;
   bool pending_ = false;
+  u16 edges_ = 0;
 };
 
 /// A device's wire to the interrupt controller.

@@ -1,0 +1,43 @@
+// Hardware assistance for real: the devices, dispatch and injection of hvm/hvm_monitor.h on the host's
+// /dev/kvm.
+//
+// Here time is the host's: the guest's timer runs on measured wall time while the guest executes, plus what
+// the model charges for exits and idling. Exit counts are real; cycles of the guest's own instructions are
+// not modelled.
+#pragma once
+
+#include "hypervisor/hvm/hvm_monitor.h"
+#include "hypervisor/kvm/exit_times.h"
+#include "hypervisor/kvm/kvm_vcpu.h"
+
+namespace ringside {
+
+class KvmMonitor final : public HvmMonitor {
+ public:
+  /// Throws HostError if this host's KVM is not there or not permitted.
+  KvmMonitor(Host& host, KvmVirtualMachine::Config config);
+
+  Exit enter(u64 budget) override;
+  void before_entry() override;
+  void interrupt_guest() override;
+
+  using HvmMonitor::on;
+  Outcome on(const exits::Halted&) override;
+  Outcome on(const exits::KvmInternalError&) override;
+  Outcome on(const exits::KvmFailEntry&) override;
+
+  KvmVcpu& kvm() { return static_cast<KvmVcpu&>(vcpu()); }
+  KvmVirtualMachine& machine() { return *machine_; }
+  const ExitTimes& exit_times() const { return times_; }
+
+ private:
+  void forward_irq_lines();
+
+  std::unique_ptr<KvmVirtualMachine> machine_;
+  ExitTimes times_;
+  u64 returned_at_ = 0,
+      exits_before_ = 0;  ///< when KVM_RUN came back last, and how many exits had been handled then
+  u16 lines_ = 0;         ///< as the in-kernel interrupt controller knows them
+};
+
+}  // namespace ringside

@@ -1,0 +1,76 @@
+// The host kernel's KVM: the device, a virtual machine with its memory, its in-kernel interrupt controller.
+//
+// Modelled: nothing; this is the real one, through raw ioctls. Manual: Linux Documentation/virt/kvm/api.rst.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hypervisor/guest_memory.h"
+
+struct kvm_run;
+
+namespace ringside {
+
+/// A file descriptor that closes itself.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  ~FileDescriptor();
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+/// ioctl() that goes on after a signal. Returns -1 with errno set on failure.
+int kvm_ioctl(const FileDescriptor& fd, unsigned long request, void* argument);
+int kvm_ioctl(const FileDescriptor& fd, unsigned long request, unsigned long argument = 0);
+
+/// Opens /dev/kvm and checks its version. Throws HostError with the remedy.
+FileDescriptor open_kvm();
+
+/// A counter of the host kernel's (KVM_GET_STATS_FD), for exits that never reach user space.
+struct KvmCounter {
+  std::string name;
+  u64 value = 0;
+};
+
+class KvmVirtualMachine {
+ public:
+  struct Config {
+    bool kernel_irqchip = false;  ///< 8259 pair and 8254 inside the host kernel
+    bool log_dirty_pages = false;
+  };
+  /// One memory slot per run of RAM; what is left out are devices. Throws HostError.
+  KvmVirtualMachine(GuestMemory ram, Config config);
+
+  const FileDescriptor& fd() const { return vm_; }
+  const FileDescriptor& system() const { return system_; }
+  const Config& config() const { return config_; }
+  /// Drives an input of the in-kernel interrupt controller.
+  void set_irq_line(unsigned irq, bool level);
+  /// Pages written since the last call, ascending. Empty unless they are logged.
+  std::vector<GuestPhys> take_dirty_pages();
+  std::vector<KvmCounter> counters() const;
+
+ private:
+  struct Slot {
+    u32 number;
+    u64 begin, bytes;
+  };
+  void add_slot(const GuestMemory& ram, u64 begin, u64 end);
+
+  Config config_;
+  FileDescriptor system_, vm_;
+  std::vector<Slot> slots_;
+};
+
+/// The counters behind a statistics descriptor of a virtual machine or processor; empty where the kernel has
+/// none.
+std::vector<KvmCounter> read_kvm_counters(const FileDescriptor& owner);
+
+}  // namespace ringside

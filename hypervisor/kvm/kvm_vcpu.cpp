@@ -1,0 +1,343 @@
+#include "hypervisor/kvm/kvm_vcpu.h"
+
+#include <fmt/format.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "cpu/cpuid.h"
+#include "cpu/host_error.h"
+#include "hypervisor/devices/clock.h"
+#include "hypervisor/kvm/kvm_state.h"
+
+namespace ringside {
+namespace {
+
+constexpr u64 kNanosecond = 1'000'000'000, kShortestSlice = 50'000;
+constexpr u32 kSysenterMsrs[3] = {0x174, 0x175, 0x176};
+
+int kick_signal() { return SIGRTMIN + 4; }
+
+u64 monotonic_ns() {
+  timespec t{};
+  ::clock_gettime(CLOCK_MONOTONIC, &t);
+  return static_cast<u64>(t.tv_sec) * kNanosecond + static_cast<u64>(t.tv_nsec);
+}
+
+int this_thread() { return static_cast<int>(::syscall(SYS_gettid)); }
+
+[[noreturn]] void fail(const char* what) {
+  throw HostError(
+      fmt::format("/dev/kvm: {} failed: {}. Run `ringside doctor` to see what this host's KVM can do, or use "
+                  "--kvm-host.",
+                  what, std::strerror(errno)));
+}
+
+/// Blocks the kick signal in this thread; KVM_RUN alone lets it in. What was queued before is dropped.
+void block_kick() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, kick_signal());
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+void drain_kicks() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, kick_signal());
+  const timespec none{};
+  while (::sigtimedwait(&set, nullptr, &none) > 0) {}
+}
+
+const char* internal_error_text(u32 sub_code) {
+  switch (sub_code) {
+    case KVM_INTERNAL_ERROR_EMULATION: return "the host kernel cannot emulate the instruction";
+    case KVM_INTERNAL_ERROR_SIMUL_EX: return "two exceptions at once";
+    case KVM_INTERNAL_ERROR_DELIVERY_EV: return "an exit interrupted the delivery of an event";
+    default: return "no further information";
+  }
+}
+
+}  // namespace
+
+KvmVcpu::KvmVcpu(KvmVirtualMachine& machine, CpuModel model, u64 hz) : machine_(machine), hz_(hz) {
+  vcpu_ = FileDescriptor(kvm_ioctl(machine_.fd(), KVM_CREATE_VCPU));
+  if (!vcpu_.valid()) fail("creating a virtual processor");
+  const int bytes = kvm_ioctl(machine_.system(), KVM_GET_VCPU_MMAP_SIZE);
+  if (bytes <= 0) fail("asking for the size of the shared page");
+  run_bytes_ = static_cast<std::size_t>(bytes);
+  void* shared = ::mmap(nullptr, run_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_.get(), 0);
+  if (shared == MAP_FAILED) fail("mapping the shared page");
+  run_ = static_cast<kvm_run*>(shared);
+
+  // The signals that may end KVM_RUN: those of the caller, and the kick.
+  sigset_t current;
+  ::pthread_sigmask(SIG_BLOCK, nullptr, &current);
+  sigdelset(&current, kick_signal());
+  constexpr u32 kKernelSigsetBytes = 8;
+  alignas(kvm_signal_mask) std::array<u8, sizeof(kvm_signal_mask) + kKernelSigsetBytes> mask{};
+  std::memcpy(mask.data(), &kKernelSigsetBytes, 4);
+  std::memcpy(mask.data() + sizeof(kvm_signal_mask), &current, kKernelSigsetBytes);
+  if (kvm_ioctl(vcpu_, KVM_SET_SIGNAL_MASK, mask.data()) < 0) {
+    ::munmap(run_, run_bytes_);
+    fail("setting the signal mask");
+  }
+  set_cpuid(model);
+}
+
+KvmVcpu::~KvmVcpu() {
+  if (timer_exists_) ::timer_delete(static_cast<timer_t>(timer_));
+  ::munmap(run_, run_bytes_);
+}
+
+/// The guest sees the processor that the simulated techniques show it, so that it takes the same decisions.
+void KvmVcpu::set_cpuid(CpuModel model) {
+  struct {
+    kvm_cpuid2 head;
+    kvm_cpuid_entry2 entry[16];
+  } list{};
+  const auto add = [&](u32 leaf) {
+    const CpuidResult r = cpuid_leaf(model, leaf, 0);
+    kvm_cpuid_entry2& e = list.entry[list.head.nent++];
+    e.function = leaf;
+    e.eax = r.eax;
+    e.ebx = r.ebx;
+    e.ecx = r.ecx;
+    e.edx = r.edx;
+  };
+  add(0);
+  for (u32 leaf = 1; leaf <= std::min<u32>(cpuid_leaf(model, 0, 0).eax, 15); ++leaf) add(leaf);
+  if (list.head.nent > 1) list.entry[1].ecx |= cpuid_feature::kHypervisor;
+  if (kvm_ioctl(vcpu_, KVM_SET_CPUID2, &list) < 0) fail("setting CPUID");
+}
+
+void KvmVcpu::load_state() {
+  kvm_regs regs{};
+  kvm_sregs sregs{};
+  kvm_vcpu_events events{};
+  kvm_debugregs debug{};
+  if (kvm_ioctl(vcpu_, KVM_GET_REGS, &regs) < 0 || kvm_ioctl(vcpu_, KVM_GET_SREGS, &sregs) < 0 ||
+      kvm_ioctl(vcpu_, KVM_GET_VCPU_EVENTS, &events) < 0)
+    fail("reading the registers");
+  CpuState s;
+  from_kvm(regs, sregs, s);
+  s.sti_shadow = events.interrupt.shadow & KVM_X86_SHADOW_INT_STI;
+  s.mov_ss_shadow = events.interrupt.shadow & KVM_X86_SHADOW_INT_MOV_SS;
+  if (kvm_ioctl(vcpu_, KVM_GET_DEBUGREGS, &debug) == 0) {
+    for (int i = 0; i < 4; ++i) s.dr[i] = static_cast<u32>(debug.db[i]);
+    s.dr[6] = static_cast<u32>(debug.dr6);
+    s.dr[7] = static_cast<u32>(debug.dr7);
+  }
+  struct {
+    kvm_msrs head;
+    kvm_msr_entry entry[3];
+  } msrs{};
+  msrs.head.nmsrs = 3;
+  for (int i = 0; i < 3; ++i) msrs.entry[i].index = kSysenterMsrs[i];
+  if (kvm_ioctl(vcpu_, KVM_GET_MSRS, &msrs) == 3) {
+    s.sysenter_cs = static_cast<u32>(msrs.entry[0].data);
+    s.sysenter_esp = static_cast<u32>(msrs.entry[1].data);
+    s.sysenter_eip = static_cast<u32>(msrs.entry[2].data);
+  }
+  loaded_ = s;
+  state_ = s;
+}
+
+void KvmVcpu::store_state() {
+  if (!state_) return;
+  const CpuState s = *state_;
+  state_.reset();
+  if (s == loaded_) return;
+  kvm_regs regs{};
+  kvm_sregs sregs{};
+  if (kvm_ioctl(vcpu_, KVM_GET_SREGS, &sregs) < 0) fail("reading the registers");
+  to_kvm(s, regs, sregs);
+  if (kvm_ioctl(vcpu_, KVM_SET_SREGS, &sregs) < 0) fail("setting the system registers");
+  if (kvm_ioctl(vcpu_, KVM_SET_REGS, &regs) < 0) fail("setting the registers");
+  if (s.sysenter_cs != loaded_.sysenter_cs || s.sysenter_esp != loaded_.sysenter_esp ||
+      s.sysenter_eip != loaded_.sysenter_eip) {
+    struct {
+      kvm_msrs head;
+      kvm_msr_entry entry[3];
+    } msrs{};
+    msrs.head.nmsrs = 3;
+    const u32 values[3] = {s.sysenter_cs, s.sysenter_esp, s.sysenter_eip};
+    for (int i = 0; i < 3; ++i) {
+      msrs.entry[i].index = kSysenterMsrs[i];
+      msrs.entry[i].data = values[i];
+    }
+    if (kvm_ioctl(vcpu_, KVM_SET_MSRS, &msrs) != 3) fail("setting the SYSENTER registers");
+  }
+  if (s.dr != loaded_.dr) {
+    kvm_debugregs debug{};
+    for (int i = 0; i < 4; ++i) debug.db[i] = s.dr[i];
+    debug.dr6 = s.dr[6];
+    debug.dr7 = s.dr[7];
+    if (kvm_ioctl(vcpu_, KVM_SET_DEBUGREGS, &debug) < 0) fail("setting the debug registers");
+  }
+}
+
+CpuState& KvmVcpu::state() {
+  if (!state_) load_state();
+  return *state_;
+}
+
+bool KvmVcpu::interrupts_enabled() const { return run_->if_flag; }
+
+bool KvmVcpu::interruptible() {
+  if (injected_ || machine_.config().kernel_irqchip) return false;
+  if (!entered_) return state().eflags & eflags::IF;
+  return run_->ready_for_interrupt_injection && run_->if_flag;
+}
+
+void KvmVcpu::inject(const Event& event) {
+  if (event.type == EventType::ExternalInterrupt) {
+    kvm_interrupt interrupt{};
+    interrupt.irq = event.vector;
+    if (kvm_ioctl(vcpu_, KVM_INTERRUPT, &interrupt) < 0) fail("injecting an interrupt");
+    injected_ = true;
+    return;
+  }
+  kvm_vcpu_events events{};
+  if (kvm_ioctl(vcpu_, KVM_GET_VCPU_EVENTS, &events) < 0) fail("reading pending events");
+  events.exception.injected = 1;
+  events.exception.nr = event.vector;
+  events.exception.has_error_code = event.has_error_code;
+  events.exception.error_code = event.error_code;
+  if (kvm_ioctl(vcpu_, KVM_SET_VCPU_EVENTS, &events) < 0) fail("injecting an exception");
+}
+
+void KvmVcpu::request_interrupt_window(bool on) { run_->request_interrupt_window = on; }
+
+void KvmVcpu::stop() {
+  stop_ = true;
+  __atomic_store_n(&run_->immediate_exit, 1, __ATOMIC_SEQ_CST);
+  if (const int thread = thread_) ::syscall(SYS_tgkill, ::getpid(), thread, kick_signal());
+}
+
+void KvmVcpu::set_breakpoints(std::vector<LinearAddr> addresses) {
+  if (addresses.size() > 4)
+    throw HostError(
+        "the processor has four debug registers; --mode kvm takes no more breakpoints than that.");
+  breakpoints_ = std::move(addresses);
+  debug_dirty_ = true;
+}
+
+void KvmVcpu::apply_debug(bool single_step) {
+  if (!debug_dirty_ && single_step == stepping_) return;
+  debug_dirty_ = false;
+  stepping_ = single_step;
+  kvm_guest_debug debug{};
+  if (!breakpoints_.empty()) {
+    debug.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
+    debug.arch.debugreg[7] = 0x400;
+    for (std::size_t i = 0; i < breakpoints_.size(); ++i) {
+      debug.arch.debugreg[i] = breakpoints_[i].value;
+      debug.arch.debugreg[7] |= u64{2} << 2 * i;  // global enable; length and type 0: execution
+    }
+  }
+  if (single_step) debug.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
+  if (kvm_ioctl(vcpu_, KVM_SET_GUEST_DEBUG, &debug) < 0) fail("setting breakpoints or single step");
+}
+
+void KvmVcpu::arm_timer(u64 budget) {
+  const int thread = this_thread();
+  if (thread != timer_thread_) {  // a timer signals the thread that it was made for
+    if (timer_exists_) ::timer_delete(static_cast<timer_t>(timer_));
+    timer_exists_ = false;
+    block_kick();
+    sigevent event{};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = kick_signal();
+    event._sigev_un._tid = thread;
+    timer_t timer{};
+    if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) fail("creating a timer");
+    timer_ = timer;
+    timer_exists_ = true;
+    timer_thread_ = thread;
+  }
+  const u64 ns = std::max(static_cast<u64>(Wide{budget} * kNanosecond / hz_), kShortestSlice);
+  itimerspec when{};
+  when.it_value.tv_sec = static_cast<time_t>(ns / kNanosecond);
+  when.it_value.tv_nsec = static_cast<long>(ns % kNanosecond);
+  ::timer_settime(static_cast<timer_t>(timer_), 0, &when, nullptr);
+}
+
+void KvmVcpu::disarm_timer() {
+  const itimerspec never{};
+  ::timer_settime(static_cast<timer_t>(timer_), 0, &never, nullptr);
+}
+
+Exit KvmVcpu::run(u64 budget) {
+  if (interrupt_) {
+    interrupt_ = false;
+    return exits::ExternalInterrupt{};
+  }
+  store_state();
+  apply_debug(budget == 1);
+  __atomic_store_n(&run_->immediate_exit, 0, __ATOMIC_SEQ_CST);
+  if (stop_.exchange(false)) return exits::Stopped{};
+
+  constexpr u64 kLongest = u64{1} << 40;
+  arm_timer(std::min(budget, kLongest));
+  thread_ = this_thread();
+  const u64 begin = monotonic_ns();
+  const int result = ::ioctl(vcpu_.get(), KVM_RUN, 0);
+  const int error = errno;
+  guest_ns_ += monotonic_ns() - begin;
+  thread_ = 0;
+  disarm_timer();
+  ++entries_;
+  entered_ = true;
+  injected_ = false;
+  if (result == 0) return translate_exit();
+  if (error == EINTR || error == EAGAIN) {
+    drain_kicks();
+    if (stop_.exchange(false)) return exits::Stopped{};
+    return exits::BudgetSpent{};
+  }
+  errno = error;
+  fail("running the guest");
+}
+
+Exit KvmVcpu::translate_exit() {
+  const kvm_run& r = *run_;
+  switch (r.exit_reason) {
+    case KVM_EXIT_IO: {
+      u8* data = reinterpret_cast<u8*>(run_) + r.io.data_offset;
+      return exits::PortAccess{r.io.port,
+                               r.io.size,
+                               r.io.direction == KVM_EXIT_IO_IN,
+                               {data, std::size_t{r.io.size} * r.io.count}};
+    }
+    case KVM_EXIT_MMIO:
+      return exits::MmioAccess{
+          GuestPhys(r.mmio.phys_addr), r.mmio.is_write != 0, {run_->mmio.data, std::min<u32>(r.mmio.len, 8)}};
+    case KVM_EXIT_HLT: return exits::Halted{};
+    case KVM_EXIT_SHUTDOWN: return exits::TripleFault{};
+    case KVM_EXIT_IRQ_WINDOW_OPEN: return exits::InterruptWindow{};
+    case KVM_EXIT_INTR: return exits::BudgetSpent{};
+    case KVM_EXIT_DEBUG: {
+      const LinearAddr at(static_cast<u32>(r.debug.arch.pc));
+      constexpr u64 kSingleStep = 1u << 14;
+      if (stepping_ && (r.debug.arch.dr6 & kSingleStep)) return exits::BudgetSpent{};
+      return exits::DebugStop{at, exits::DebugStop::Why::Breakpoint};
+    }
+    case KVM_EXIT_FAIL_ENTRY: return exits::KvmFailEntry{r.fail_entry.hardware_entry_failure_reason};
+    case KVM_EXIT_INTERNAL_ERROR:
+      return exits::KvmInternalError{r.internal.suberror, internal_error_text(r.internal.suberror)};
+    default:
+      return exits::KvmInternalError{r.exit_reason, fmt::format("unexpected exit {} of KVM", r.exit_reason)};
+  }
+}
+
+}  // namespace ringside

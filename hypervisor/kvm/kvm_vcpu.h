@@ -1,0 +1,72 @@
+// A virtual processor of the host's KVM, behind the same interface as the simulated VT-x.
+//
+// The host kernel handles most exits itself (CPUID, control registers, page faults on nested tables); what
+// comes out are accesses to devices, HLT, shutdown and the interrupt window.
+//
+// Time limits need no signal handler: a per-thread timer sends a signal that is blocked, except while KVM_RUN
+// waits for the guest (KVM_SET_SIGNAL_MASK). It makes KVM_RUN return, and is then taken out of the queue.
+// Manual: Linux Documentation/virt/kvm/api.rst, sections 4.10 (KVM_RUN) and 5 (kvm_run).
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <vector>
+
+#include "cpu/cpu.h"
+#include "hypervisor/kvm/kvm_system.h"
+#include "hypervisor/vcpu.h"
+
+namespace ringside {
+
+class KvmVcpu final : public Vcpu {
+ public:
+  /// `hz` turns a budget (cycles) into wall time. The machine must outlive the processor. Throws HostError.
+  KvmVcpu(KvmVirtualMachine& machine, CpuModel model, u64 hz);
+  ~KvmVcpu() override;
+
+  /// Until an exit or for the wall time of `budget` cycles. A budget of 1 executes one instruction.
+  Exit run(u64 budget) override;
+  CpuState& state() override;
+  void interrupt() override { interrupt_ = true; }
+  bool interruptible() override;
+  void inject(const Event& event) override;
+  void request_interrupt_window(bool on) override;
+  u64 instructions() const override { return 0; }
+  void stop() override;
+
+  /// Execution breakpoints in the processor's debug registers; at most four. They end run() with DebugStop.
+  void set_breakpoints(std::vector<LinearAddr> addresses);
+
+  bool interrupts_enabled() const;            ///< EFLAGS.IF at the last exit, without loading the registers
+  u64 guest_ns() const { return guest_ns_; }  ///< wall time spent in KVM_RUN
+  u64 entries() const { return entries_; }    ///< how often KVM_RUN was called
+  std::vector<KvmCounter> counters() const { return read_kvm_counters(vcpu_); }
+
+ private:
+  void set_cpuid(CpuModel model);
+  void load_state();
+  void store_state();
+  void apply_debug(bool single_step);
+  void arm_timer(u64 budget);
+  void disarm_timer();
+  Exit translate_exit();
+
+  KvmVirtualMachine& machine_;
+  u64 hz_;
+  FileDescriptor vcpu_;
+  kvm_run* run_ = nullptr;
+  std::size_t run_bytes_ = 0;
+  std::optional<CpuState> state_;  ///< as the caller sees and changes it
+  CpuState loaded_;                ///< as it was loaded
+  std::vector<LinearAddr> breakpoints_;
+  bool debug_dirty_ = false, stepping_ = false;
+  std::atomic<bool> stop_{false};
+  std::atomic<int> thread_{0};  ///< the thread that is in run(), for stop()
+  bool interrupt_ = false, entered_ = false, injected_ = false;
+  int timer_thread_ = 0;
+  void* timer_ = nullptr;  ///< timer_t of timer_thread_
+  bool timer_exists_ = false;
+  u64 guest_ns_ = 0, entries_ = 0;
+};
+
+}  // namespace ringside
