@@ -4,7 +4,9 @@
 
 #include <chrono>
 
+#include "cpu/host_error.h"
 #include "hypervisor/describe_state.h"
+#include "hypervisor/kvm/probe.h"
 #include "hypervisor/machine_layout.h"
 
 namespace ringside {
@@ -70,7 +72,20 @@ Outcome KvmMonitor::on(const exits::Halted&) {
   });
 }
 
+void KvmMonitor::blame_incomplete_kvm() const {
+  const std::string missing = host_kvm().missing();
+  if (!missing.empty())
+    throw HostError("this host's /dev/kvm is incomplete and stopped the guest; it lacks: " + missing +
+                    ". Use --kvm-host, which boots a throw-away host with a whole one.");
+}
+
+Outcome KvmMonitor::on(const exits::TripleFault& e) {
+  blame_incomplete_kvm();
+  return HvmMonitor::on(e);
+}
+
 Outcome KvmMonitor::on(const exits::KvmInternalError& e) {
+  blame_incomplete_kvm();
   std::string bytes;
   const CpuState s = virtual_state();
   for (u32 i = 0; i < 15; ++i) {
@@ -80,9 +95,8 @@ Outcome KvmMonitor::on(const exits::KvmInternalError& e) {
     bytes += fmt::format("{}{:02x}", i ? " " : "", *byte);
   }
   return Outcome::stop(fmt::format(
-      "KVM internal error {}: {}. Code at {:04X}:{:08X}: {}. This host's /dev/kvm may be an incomplete "
-      "one: see `ringside doctor`, or use --kvm-host. The guest's last state:\n{}",
-      e.sub_code, e.what, s.seg[CS].selector, s.eip, bytes.empty() ? "(not mapped)" : bytes, describe(s)));
+      "KVM internal error {}: {}. Code at {:04X}:{:08X}: {}. The guest's last state:\n{}", e.sub_code, e.what,
+      s.seg[CS].selector, s.eip, bytes.empty() ? "(not mapped)" : bytes, describe(s)));
 }
 
 Outcome KvmMonitor::on(const exits::KvmFailEntry& e) {

@@ -23,6 +23,7 @@ class KvmMonitor final : public HvmMonitor {
 
   using HvmMonitor::on;
   Outcome on(const exits::Halted&) override;
+  Outcome on(const exits::TripleFault&) override;
   Outcome on(const exits::KvmInternalError&) override;
   Outcome on(const exits::KvmFailEntry&) override;
 
@@ -31,6 +32,9 @@ class KvmMonitor final : public HvmMonitor {
   const ExitTimes& exit_times() const { return times_; }
 
  private:
+  /// A guest ended where a real processor would have gone on, and the probe knows why: then the run is void,
+  /// and this throws HostError.
+  void blame_incomplete_kvm() const;
   void forward_irq_lines();
 
   std::unique_ptr<KvmVirtualMachine> machine_;

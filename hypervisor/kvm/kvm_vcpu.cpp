@@ -22,6 +22,15 @@
 namespace ringside {
 namespace {
 
+/// The host kernel's lists: a head with a count, then entries.
+template <class Head, class Entry, std::size_t kMax>
+struct KvmList {
+  alignas(Head) std::array<u8, sizeof(Head) + kMax * sizeof(Entry)> bytes{};
+  Head& head() { return *reinterpret_cast<Head*>(bytes.data()); }
+  Entry& operator[](std::size_t i) { return reinterpret_cast<Entry*>(bytes.data() + sizeof(Head))[i]; }
+};
+using MsrList = KvmList<kvm_msrs, kvm_msr_entry, 3>;
+
 constexpr u64 kNanosecond = 1'000'000'000, kShortestSlice = 50'000;
 constexpr u32 kSysenterMsrs[3] = {0x174, 0x175, 0x176};
 
@@ -101,13 +110,10 @@ KvmVcpu::~KvmVcpu() {
 
 /// The guest sees the processor that the simulated techniques show it, so that it takes the same decisions.
 void KvmVcpu::set_cpuid(CpuModel model) {
-  struct {
-    kvm_cpuid2 head;
-    kvm_cpuid_entry2 entry[16];
-  } list{};
+  KvmList<kvm_cpuid2, kvm_cpuid_entry2, 16> list;
   const auto add = [&](u32 leaf) {
     const CpuidResult r = cpuid_leaf(model, leaf, 0);
-    kvm_cpuid_entry2& e = list.entry[list.head.nent++];
+    kvm_cpuid_entry2& e = list[list.head().nent++];
     e.function = leaf;
     e.eax = r.eax;
     e.ebx = r.ebx;
@@ -116,8 +122,8 @@ void KvmVcpu::set_cpuid(CpuModel model) {
   };
   add(0);
   for (u32 leaf = 1; leaf <= std::min<u32>(cpuid_leaf(model, 0, 0).eax, 15); ++leaf) add(leaf);
-  if (list.head.nent > 1) list.entry[1].ecx |= cpuid_feature::kHypervisor;
-  if (kvm_ioctl(vcpu_, KVM_SET_CPUID2, &list) < 0) fail("setting CPUID");
+  list[1].ecx |= cpuid_feature::kHypervisor;
+  if (kvm_ioctl(vcpu_, KVM_SET_CPUID2, &list.head()) < 0) fail("setting CPUID");
 }
 
 void KvmVcpu::load_state() {
@@ -137,16 +143,13 @@ void KvmVcpu::load_state() {
     s.dr[6] = static_cast<u32>(debug.dr6);
     s.dr[7] = static_cast<u32>(debug.dr7);
   }
-  struct {
-    kvm_msrs head;
-    kvm_msr_entry entry[3];
-  } msrs{};
-  msrs.head.nmsrs = 3;
-  for (int i = 0; i < 3; ++i) msrs.entry[i].index = kSysenterMsrs[i];
-  if (kvm_ioctl(vcpu_, KVM_GET_MSRS, &msrs) == 3) {
-    s.sysenter_cs = static_cast<u32>(msrs.entry[0].data);
-    s.sysenter_esp = static_cast<u32>(msrs.entry[1].data);
-    s.sysenter_eip = static_cast<u32>(msrs.entry[2].data);
+  MsrList msrs;
+  msrs.head().nmsrs = 3;
+  for (int i = 0; i < 3; ++i) msrs[i].index = kSysenterMsrs[i];
+  if (kvm_ioctl(vcpu_, KVM_GET_MSRS, &msrs.head()) == 3) {
+    s.sysenter_cs = static_cast<u32>(msrs[0].data);
+    s.sysenter_esp = static_cast<u32>(msrs[1].data);
+    s.sysenter_eip = static_cast<u32>(msrs[2].data);
   }
   loaded_ = s;
   state_ = s;
@@ -165,17 +168,14 @@ void KvmVcpu::store_state() {
   if (kvm_ioctl(vcpu_, KVM_SET_REGS, &regs) < 0) fail("setting the registers");
   if (s.sysenter_cs != loaded_.sysenter_cs || s.sysenter_esp != loaded_.sysenter_esp ||
       s.sysenter_eip != loaded_.sysenter_eip) {
-    struct {
-      kvm_msrs head;
-      kvm_msr_entry entry[3];
-    } msrs{};
-    msrs.head.nmsrs = 3;
+    MsrList msrs;
+    msrs.head().nmsrs = 3;
     const u32 values[3] = {s.sysenter_cs, s.sysenter_esp, s.sysenter_eip};
     for (int i = 0; i < 3; ++i) {
-      msrs.entry[i].index = kSysenterMsrs[i];
-      msrs.entry[i].data = values[i];
+      msrs[i].index = kSysenterMsrs[i];
+      msrs[i].data = values[i];
     }
-    if (kvm_ioctl(vcpu_, KVM_SET_MSRS, &msrs) != 3) fail("setting the SYSENTER registers");
+    if (kvm_ioctl(vcpu_, KVM_SET_MSRS, &msrs.head()) != 3) fail("setting the SYSENTER registers");
   }
   if (s.dr != loaded_.dr) {
     kvm_debugregs debug{};
