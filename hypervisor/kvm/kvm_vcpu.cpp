@@ -22,14 +22,28 @@
 namespace ringside {
 namespace {
 
-/// The host kernel's lists: a head with a count, then entries.
-template <class Head, class Entry, std::size_t kMax>
-struct KvmList {
-  alignas(Head) std::array<u8, sizeof(Head) + kMax * sizeof(Entry)> bytes{};
-  Head& head() { return *reinterpret_cast<Head*>(bytes.data()); }
-  Entry& operator[](std::size_t i) { return reinterpret_cast<Entry*>(bytes.data() + sizeof(Head))[i]; }
+// The kernel header's structures with flexible arrays are larger in C++ than in C, and with them the request
+// numbers that contain their size. So here are the heads of these lists as the kernel sees them.
+struct SignalMaskHead {
+  u32 bytes;
 };
-using MsrList = KvmList<kvm_msrs, kvm_msr_entry, 3>;
+struct ListHead {
+  u32 count, padding;
+};
+constexpr unsigned long kSetSignalMask = _IOW(KVMIO, 0x8B, SignalMaskHead),
+                        kSetCpuid = _IOW(KVMIO, 0x90, ListHead), kGetMsrs = _IOWR(KVMIO, 0x88, ListHead),
+                        kSetMsrs = _IOW(KVMIO, 0x89, ListHead);
+struct SignalMask {
+  SignalMaskHead head;
+  u8 set[8];
+};
+template <class Entry, std::size_t kMax>
+struct List {
+  ListHead head{};
+  Entry entry[kMax]{};
+};
+using MsrList = List<kvm_msr_entry, 3>;
+static_assert(sizeof(SignalMask) == 12 && sizeof(kvm_msr_entry) == 16 && sizeof(kvm_cpuid_entry2) == 40);
 
 constexpr u64 kNanosecond = 1'000'000'000, kShortestSlice = 50'000;
 constexpr u32 kSysenterMsrs[3] = {0x174, 0x175, 0x176};
@@ -51,12 +65,18 @@ int this_thread() { return static_cast<int>(::syscall(SYS_gettid)); }
                   what, std::strerror(errno)));
 }
 
-/// Blocks the kick signal in this thread; KVM_RUN alone lets it in. What was queued before is dropped.
-void block_kick() {
+/// Blocks the kick signal in this thread, so that KVM_RUN alone lets it in; or, where the host has no
+/// KVM_SET_SIGNAL_MASK, lets it in everywhere with a handler that does nothing.
+void prepare_kicks(bool is_private) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, kick_signal());
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  if (!is_private) {
+    struct sigaction nothing {};
+    nothing.sa_handler = [](int) {};
+    ::sigaction(kick_signal(), &nothing, nullptr);
+  }
+  ::pthread_sigmask(is_private ? SIG_BLOCK : SIG_UNBLOCK, &set, nullptr);
 }
 
 void drain_kicks() {
@@ -92,14 +112,9 @@ KvmVcpu::KvmVcpu(KvmVirtualMachine& machine, CpuModel model, u64 hz) : machine_(
   sigset_t current;
   ::pthread_sigmask(SIG_BLOCK, nullptr, &current);
   sigdelset(&current, kick_signal());
-  constexpr u32 kKernelSigsetBytes = 8;
-  alignas(kvm_signal_mask) std::array<u8, sizeof(kvm_signal_mask) + kKernelSigsetBytes> mask{};
-  std::memcpy(mask.data(), &kKernelSigsetBytes, 4);
-  std::memcpy(mask.data() + sizeof(kvm_signal_mask), &current, kKernelSigsetBytes);
-  if (kvm_ioctl(vcpu_, KVM_SET_SIGNAL_MASK, mask.data()) < 0) {
-    ::munmap(run_, run_bytes_);
-    fail("setting the signal mask");
-  }
+  SignalMask mask{{sizeof mask.set}, {}};
+  std::memcpy(mask.set, &current, sizeof mask.set);
+  private_kicks_ = kvm_ioctl(vcpu_, kSetSignalMask, &mask) == 0;
   set_cpuid(model);
 }
 
@@ -110,10 +125,10 @@ KvmVcpu::~KvmVcpu() {
 
 /// The guest sees the processor that the simulated techniques show it, so that it takes the same decisions.
 void KvmVcpu::set_cpuid(CpuModel model) {
-  KvmList<kvm_cpuid2, kvm_cpuid_entry2, 16> list;
+  List<kvm_cpuid_entry2, 16> list;
   const auto add = [&](u32 leaf) {
     const CpuidResult r = cpuid_leaf(model, leaf, 0);
-    kvm_cpuid_entry2& e = list[list.head().nent++];
+    kvm_cpuid_entry2& e = list.entry[list.head.count++];
     e.function = leaf;
     e.eax = r.eax;
     e.ebx = r.ebx;
@@ -122,8 +137,8 @@ void KvmVcpu::set_cpuid(CpuModel model) {
   };
   add(0);
   for (u32 leaf = 1; leaf <= std::min<u32>(cpuid_leaf(model, 0, 0).eax, 15); ++leaf) add(leaf);
-  list[1].ecx |= cpuid_feature::kHypervisor;
-  if (kvm_ioctl(vcpu_, KVM_SET_CPUID2, &list.head()) < 0) fail("setting CPUID");
+  list.entry[1].ecx |= cpuid_feature::kHypervisor;
+  if (kvm_ioctl(vcpu_, kSetCpuid, &list) < 0) fail("setting CPUID");
 }
 
 void KvmVcpu::load_state() {
@@ -144,12 +159,12 @@ void KvmVcpu::load_state() {
     s.dr[7] = static_cast<u32>(debug.dr7);
   }
   MsrList msrs;
-  msrs.head().nmsrs = 3;
-  for (int i = 0; i < 3; ++i) msrs[i].index = kSysenterMsrs[i];
-  if (kvm_ioctl(vcpu_, KVM_GET_MSRS, &msrs.head()) == 3) {
-    s.sysenter_cs = static_cast<u32>(msrs[0].data);
-    s.sysenter_esp = static_cast<u32>(msrs[1].data);
-    s.sysenter_eip = static_cast<u32>(msrs[2].data);
+  msrs.head.count = 3;
+  for (int i = 0; i < 3; ++i) msrs.entry[i].index = kSysenterMsrs[i];
+  if (kvm_ioctl(vcpu_, kGetMsrs, &msrs) == 3) {
+    s.sysenter_cs = static_cast<u32>(msrs.entry[0].data);
+    s.sysenter_esp = static_cast<u32>(msrs.entry[1].data);
+    s.sysenter_eip = static_cast<u32>(msrs.entry[2].data);
   }
   loaded_ = s;
   state_ = s;
@@ -169,13 +184,13 @@ void KvmVcpu::store_state() {
   if (s.sysenter_cs != loaded_.sysenter_cs || s.sysenter_esp != loaded_.sysenter_esp ||
       s.sysenter_eip != loaded_.sysenter_eip) {
     MsrList msrs;
-    msrs.head().nmsrs = 3;
+    msrs.head.count = 3;
     const u32 values[3] = {s.sysenter_cs, s.sysenter_esp, s.sysenter_eip};
     for (int i = 0; i < 3; ++i) {
-      msrs[i].index = kSysenterMsrs[i];
-      msrs[i].data = values[i];
+      msrs.entry[i].index = kSysenterMsrs[i];
+      msrs.entry[i].data = values[i];
     }
-    if (kvm_ioctl(vcpu_, KVM_SET_MSRS, &msrs.head()) != 3) fail("setting the SYSENTER registers");
+    if (kvm_ioctl(vcpu_, kSetMsrs, &msrs) != 3) fail("setting the SYSENTER registers");
   }
   if (s.dr != loaded_.dr) {
     kvm_debugregs debug{};
@@ -254,7 +269,7 @@ void KvmVcpu::arm_timer(u64 budget) {
   if (thread != timer_thread_) {  // a timer signals the thread that it was made for
     if (timer_exists_) ::timer_delete(static_cast<timer_t>(timer_));
     timer_exists_ = false;
-    block_kick();
+    prepare_kicks(private_kicks_);
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = kick_signal();
@@ -269,6 +284,8 @@ void KvmVcpu::arm_timer(u64 budget) {
   itimerspec when{};
   when.it_value.tv_sec = static_cast<time_t>(ns / kNanosecond);
   when.it_value.tv_nsec = static_cast<long>(ns % kNanosecond);
+  // A kick that nothing keeps back until KVM_RUN may come too early, so it comes again.
+  if (!private_kicks_) when.it_interval = when.it_value;
   ::timer_settime(static_cast<timer_t>(timer_), 0, &when, nullptr);
 }
 
@@ -301,7 +318,7 @@ Exit KvmVcpu::run(u64 budget) {
   injected_ = false;
   if (result == 0) return translate_exit();
   if (error == EINTR || error == EAGAIN) {
-    drain_kicks();
+    if (private_kicks_) drain_kicks();
     if (stop_.exchange(false)) return exits::Stopped{};
     return exits::BudgetSpent{};
   }

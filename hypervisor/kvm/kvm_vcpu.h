@@ -66,6 +66,7 @@ class KvmVcpu final : public Vcpu {
   int timer_thread_ = 0;
   void* timer_ = nullptr;  ///< timer_t of timer_thread_
   bool timer_exists_ = false;
+  bool private_kicks_ = false;  ///< the host knows KVM_SET_SIGNAL_MASK
   u64 guest_ns_ = 0, entries_ = 0;
 };
 
