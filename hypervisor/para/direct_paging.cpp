@@ -149,9 +149,9 @@ Status DirectPaging::unpin(u32 frame) {
 
 Status DirectPaging::new_base(u32 frame) {
   if (!owns(frame)) return -RS_EPERM;
-  const FrameInfo& f = frame_info(frame);
-  if (f.type != FrameType::L2 || !f.pinned) return -RS_EINVAL;
-  ++frame_info(frame).references;
+  FrameInfo& f = frame_info(frame);
+  if (f.type != FrameType::L2) return -RS_EINVAL;
+  ++f.references;
   if (base_ != kNoFrame) release(base_);
   base_ = frame;
   ++work_;
