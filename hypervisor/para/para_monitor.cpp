@@ -109,9 +109,7 @@ void ParaMonitor::apply(const Outcome& outcome) {
   host.cpu.state().eip += outcome.length;
 }
 
-void ParaMonitor::interrupt_guest() {
-  host.cpu.inject({.vector = para::kHostTimerVector, .type = EventType::ExternalInterrupt});
-}
+void ParaMonitor::interrupt_guest() { host.cpu.set_interrupt_line(true); }
 
 u64 ParaMonitor::next_deadline() const { return domain_->timer.next_deadline(); }
 

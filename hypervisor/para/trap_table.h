@@ -15,9 +15,8 @@
 namespace ringside::para {
 
 inline constexpr u8 kHypercallVector = 0x82;
-/// Vectors from here up are the host's own interrupts.
+/// Vectors from here up are the host's own interrupts (kHostInterruptVector).
 inline constexpr u8 kFirstHostVector = 0xE0;
-inline constexpr u8 kHostTimerVector = kFirstHostVector;
 
 struct TrapHandler {
   u16 cs = 0;

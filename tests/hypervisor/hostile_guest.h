@@ -87,7 +87,7 @@ class HostileGuest {
       case 8: store(linear(), value()); break;
       case 9: store_shared(); break;
       case 10: fault(); break;
-      case 11: deliver({.vector = para::kHostTimerVector, .type = EventType::ExternalInterrupt}, 0); break;
+      case 11: deliver({.vector = kHostInterruptVector, .type = EventType::ExternalInterrupt}, 0); break;
       case 12: s.gpr[byte() & 7] = value(); break;
       case 13: trap_table(); break;
       case 14: one_row(RS_HC_MULTICALL, byte() % RS_HC_COUNT, value(), value(), value()); break;

@@ -36,7 +36,7 @@ struct ParaGuest {
   }
   void host_interrupt() {
     outcome = monitor.on(
-        exits::MonitorEntry{{.vector = para::kHostTimerVector, .type = EventType::ExternalInterrupt}, 0});
+        exits::MonitorEntry{{.vector = kHostInterruptVector, .type = EventType::ExternalInterrupt}, 0});
   }
   bool running() const { return outcome.kind != Outcome::Kind::Stop; }
 
