@@ -29,7 +29,12 @@ void ParaMonitor::boot(const Image& image, const std::string& command_line) {
 
 // ---- entries
 
-Exit ParaMonitor::enter(u64 budget) { return widen(host.cpu.run(budget)); }
+Exit ParaMonitor::enter(u64 budget) {
+  if (domain_->blocked) return exits::Halted{};
+  return widen(host.cpu.run(budget));
+}
+
+Outcome ParaMonitor::on(const exits::Halted&) { return Outcome::idle(); }
 
 Outcome ParaMonitor::on(const exits::MonitorEntry& entry) {
   para::Domain& d = *domain_;
@@ -98,8 +103,8 @@ void ParaMonitor::upcall() {
 
 void ParaMonitor::before_entry() {
   para::Domain& d = *domain_;
-  if (!d.blocked) return;
-  // The guest was woken from RS_SCHED_BLOCK, inside the monitor.
+  if (!d.blocked || !d.events.pending()) return;
+  // The guest wakes from RS_SCHED_BLOCK, inside the monitor.
   d.blocked = false;
   if (d.events.deliverable()) upcall();
 }

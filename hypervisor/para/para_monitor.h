@@ -38,6 +38,7 @@ class ParaMonitor final : public Monitor {
   std::optional<MachinePhys> translate(LinearAddr address) const override;
 
   Outcome on(const exits::MonitorEntry&) override;
+  Outcome on(const exits::Halted&) override;  ///< blocked
   Outcome on(const exits::TripleFault&) override;
 
   para::Domain& domain() { return *domain_; }
