@@ -75,7 +75,9 @@ Status DirectPaging::validate(u32 frame) {
   const FrameType type = frame_info(frame).type;
   effort_ += kEntries;
   for (u32 index = 0; index < kEntries; ++index) {
-    if (Status refused = acquire_target(type, index, entry(frame, index))) {
+    const u32 e = entry(frame, index);
+    work_ += e & pte::P;
+    if (Status refused = acquire_target(type, index, e)) {
       release_entries(frame, index);
       return refused;
     }
@@ -87,7 +89,9 @@ Status DirectPaging::validate(u32 frame) {
 void DirectPaging::release_entries(u32 frame, u32 count) {
   effort_ += count;
   for (u32 index = 0; index < count; ++index) {
-    release_target(frame_info(frame).type, index, entry(frame, index));
+    const u32 e = entry(frame, index);
+    work_ += e & pte::P;
+    release_target(frame_info(frame).type, index, e);
   }
 }
 
@@ -96,7 +100,6 @@ void DirectPaging::release_entries(u32 frame, u32 count) {
 Status DirectPaging::acquire_target(FrameType table, u32 index, u32 entry) {
   const bool directory = is_directory(table);
   if ((directory && index == kMonitorSlot) || !(entry & pte::P)) return 0;
-  ++work_;
   if (entry & (pte::PS | pte::G)) return -RS_EINVAL;
   if (directory) return acquire(frame_of(entry), FrameType::L1);
   if (entry & pte::W) return acquire(frame_of(entry), FrameType::Writable);
@@ -106,7 +109,6 @@ Status DirectPaging::acquire_target(FrameType table, u32 index, u32 entry) {
 void DirectPaging::release_target(FrameType table, u32 index, u32 entry) {
   const bool directory = is_directory(table);
   if ((directory && index == kMonitorSlot) || !(entry & pte::P)) return;
-  ++work_;
   if (directory || (entry & pte::W)) release(frame_of(entry));
 }
 

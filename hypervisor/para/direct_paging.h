@@ -82,7 +82,8 @@ class DirectPaging {
   u32 base() const { return base_; }
   const FrameInfo& info(u32 frame) const { return frames_[frame - first_]; }
 
-  /// Entries validated, written or given up since the last call: what a hypercall costs.
+  /// Since the last call: entries updated, pins and base changes, and present entries of tables that were
+  /// validated or given up. What a hypercall costs.
   u64 take_work();
   /// Entries looked at since the start, absent ones too: what bounds a batch.
   u64 effort() const { return effort_; }
