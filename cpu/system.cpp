@@ -39,11 +39,20 @@ void record_silent(Core& core, u16 opcode, u8 modrm_reg) {
     core.silent.push_back({eip, opcode, modrm_reg, 1, core.owner.retired()});
 }
 
-constexpr u16 kPushf = 0x9C, kPopf = 0x9D, kIret = 0xCF, kGroup6 = 0x0F00, kGroup7 = 0x0F01;
+constexpr u16 kPushf = 0x9C, kPopf = 0x9D, kIret = 0xCF, kLar = 0x0F02, kLsl = 0x0F03, kGroup6 = 0x0F00,
+              kGroup7 = 0x0F01;
 
 /// SLDT, STR, SGDT, SIDT, SMSW tell any ring about the real machine; the others matter to a kernel only.
 bool tells_every_ring(u16 opcode, u8 modrm_reg) {
   return (opcode == kGroup6 && modrm_reg < 2) || opcode == kGroup7;
+}
+
+/// For a user, too, PUSHF, POPF and IRET see or set an interrupt flag that is the monitor's, and LAR, LSL,
+/// VERR and VERW look at descriptor tables that are. Real x86 lets them pass; a virtualizable one lets them
+/// trap in every ring. What is left, reading CS and SS, tells a user the truth.
+bool depends_on_more_than_the_ring(u16 opcode) {
+  return opcode == kPushf || opcode == kPopf || opcode == kIret || opcode == kLar || opcode == kLsl ||
+         opcode == kGroup6;
 }
 
 /// Whether loading `image` would drop changes that ring 0 could make.
@@ -57,8 +66,11 @@ bool drops_changes(const CpuState& s, u32 image) {
 bool sensitive(Core& core, u16 opcode, u8 modrm_reg) {
   if (!core.deprivileged) return true;
   const u32 cpl = core.s.cpl();
-  if (cpl == 0 || (cpl == 3 && !tells_every_ring(opcode, modrm_reg))) return true;
-  if (core.config.sensitive == SensitiveInstructions::Trap) return core.raise(vector::GP, 0);
+  const bool traps = core.config.sensitive == SensitiveInstructions::Trap;
+  const bool shows_more =
+      tells_every_ring(opcode, modrm_reg) || (traps && depends_on_more_than_the_ring(opcode));
+  if (cpl == 0 || (cpl == 3 && !shows_more)) return true;
+  if (traps) return core.raise(vector::GP, 0);
   record_silent(core, opcode, modrm_reg);
   return true;
 }
