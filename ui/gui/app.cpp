@@ -31,12 +31,12 @@ Rect take_right(Rect& rest, float width) {
 
 void compare_view(Context& c, Rect rest) {
   const float line = ImGui::GetTextLineHeightWithSpacing();
-  draw_mode_cards(c, take_top(rest, line * 12.5f));
+  draw_mode_cards(c, take_top(rest, line * 12.8f));
   draw_timeline(c, take_top(rest, std::max(line * 5.5f, rest.height() * 0.24f)));
   const float width = rest.width();
-  draw_disassembly(c, take_left(rest, width * 0.32f));
-  draw_registers(c, take_left(rest, width * 0.20f));
-  if (c.ui.scale * 1500 < width) draw_rings(c, take_left(rest, width * 0.12f));
+  draw_disassembly(c, take_left(rest, width * 0.31f));
+  draw_registers(c, take_left(rest, width * 0.19f));
+  if (c.ui.scale * 1200 < width) draw_rings(c, take_left(rest, width * 0.17f));
   Rect consoles = take_bottom(rest, rest.height() * 0.5f);
   draw_events(c, rest);
   draw_consoles(c, consoles);

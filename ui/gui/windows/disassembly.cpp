@@ -58,16 +58,15 @@ void draw_disassembly(Context& c, Rect rect) {
   const model::LaneFrame* lane = c.focused();
   const ImGuiTableFlags flags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_SizingFixedFit;
   ImGui::PushFont(c.fonts.data);
-  if (lane && ImGui::BeginTable("code", 5, flags)) {
-    const float em = ImGui::CalcTextSize("0").x;
-    const bool roomy = rect.width() > em * 68;  // bytes are the first thing to go where it is narrow
+  const float em = ImGui::CalcTextSize("0").x;
+  const bool roomy = rect.width() > em * 84;  // bytes are the first thing to go where it is narrow
+  if (lane && ImGui::BeginTable(roomy ? "code with bytes" : "code", roomy ? 5 : 4, flags)) {
     ImGui::TableSetupScrollFreeze(0, 1);
     ImGui::TableSetupColumn("", 0, em * 2);
     ImGui::TableSetupColumn("address", 0, em * 9);
-    ImGui::TableSetupColumn("bytes", roomy ? 0 : ImGuiTableColumnFlags_DefaultHide, em * 20);
+    if (roomy) ImGui::TableSetupColumn("bytes", 0, em * 20);
     ImGui::TableSetupColumn("instruction", ImGuiTableColumnFlags_WidthStretch);
-    ImGui::TableSetupColumn("note", 0, em * 14);
-    ImGui::TableSetColumnEnabled(2, roomy);
+    ImGui::TableSetupColumn("note", 0, em * (roomy ? 16 : 10));
     ImGui::TableHeadersRow();
     const u32 here = lane->guest.seg[CS].base + lane->guest.eip;
     for (const auto& row : lane->disassembly) {
@@ -84,15 +83,15 @@ void draw_disassembly(Context& c, Rect rect) {
                             ImGuiSelectableFlags_SpanAllColumns))
         toggle_breakpoint(c, row);
       if (current) c.layout.add("disassembly.current");
-      ImGui::TableSetColumnIndex(1);
+      ImGui::TableNextColumn();
       text_in(c.layout, "address", fmt::format("{:08x}", row.address), palette().dim);
       if (roomy) {
-        ImGui::TableSetColumnIndex(2);
+        ImGui::TableNextColumn();
         text_in(c.layout, "bytes", row.bytes, palette().dim);
       }
-      ImGui::TableSetColumnIndex(3);
+      ImGui::TableNextColumn();
       text_in(c.layout, "instruction", fmt::format("{:<7} {}", row.mnemonic, row.operands), palette().text);
-      ImGui::TableSetColumnIndex(4);
+      ImGui::TableNextColumn();
       note(c, row);
     }
     ImGui::EndTable();

@@ -69,6 +69,7 @@ void topic_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   for (std::size_t i = 0; i < kTopics; ++i) {
     const u64 count = lane.by_topic[i];
+    if (static_cast<ExitTopic>(i) == ExitTopic::Errors && count == 0) continue;
     const ImVec2 at = ImGui::GetCursorScreenPos();
     text_in(c.layout, "topic", name(static_cast<ExitTopic>(i)), count ? palette().text : palette().dim,
             label);

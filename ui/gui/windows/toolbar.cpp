@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::array<std::pair<View, const char*>, 3> kViews{
     {{View::Compare, "Compare"}, {View::Inspect, "Inspect"}, {View::Memory, "Memory"}}};
+constexpr const char* kHint = "cycles are modelled, not measured   F1: keys";
 constexpr std::array<std::pair<double, const char*>, 6> kSpeeds{
     {{0, "full speed"}, {1e7, "10 M/s"}, {1e6, "1 M/s"}, {1e5, "100 k/s"}, {1e4, "10 k/s"}, {100, "100/s"}}};
 
@@ -153,9 +154,9 @@ void draw_status(Context& c, Rect rect) {
   const std::string state = fmt::format("{}: {}{}", c.frame.guest, c.frame.running ? "running" : "paused",
                                         c.frame.message.empty() ? "" : fmt::format("   {}", c.frame.message));
   text_in(c.layout, "status.message", state, c.frame.message_is_error ? palette().bad : palette().dim,
-          rect.width() - ImGui::CalcTextSize("modelled cycles, never measured  F1: keys ").x - 24);
-  ImGui::SameLine(rect.width() - ImGui::CalcTextSize("modelled cycles, never measured  F1: keys ").x);
-  text_in(c.layout, "status.hint", "modelled cycles, never measured  F1: keys", palette().dim);
+          rect.width() - ImGui::CalcTextSize(kHint).x - 40);
+  ImGui::SameLine(rect.width() - ImGui::CalcTextSize(kHint).x - ImGui::GetStyle().WindowPadding.x - 2);
+  text_in(c.layout, "status.hint", kHint, palette().dim);
   end_pane();
 }
 
