@@ -36,6 +36,7 @@ struct DisassemblyRow {
 struct WalkRow {
   std::string table;  ///< "guest page directory", "shadow page table", "EPT level 3", ...
   u64 address = 0, entry = 0;
+  bool is_entry = true;  ///< false: `address` is what gets translated
   std::string meaning;  ///< "P W U A D -> frame 103", or why it stops here
 };
 struct PageWalkView {

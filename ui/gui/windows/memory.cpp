@@ -42,9 +42,11 @@ void walk_boxes(Context& c, const std::vector<model::WalkRow>& rows, ImU32 colou
     const ImVec2 end{at.x + width, at.y + height};
     draw.AddRectFilled(at, end, palette().background, 4);
     draw.AddRect(at, end, colour, 4, 0, 1.5f);
-    const std::array<std::string, 3> lines{fmt::format("{}. {}", i + 1, rows[i].table),
-                                           fmt::format("[{:x}] = {:08x}", rows[i].address, rows[i].entry),
-                                           rows[i].meaning};
+    const std::array<std::string, 3> lines{
+        fmt::format("{}. {}", i + 1, rows[i].table),
+        rows[i].is_entry ? fmt::format("[{:x}] = {:08x}", rows[i].address, rows[i].entry)
+                         : fmt::format("guest-physical {:x}", rows[i].address),
+        rows[i].meaning};
     for (std::size_t l = 0; l < lines.size(); ++l) {
       ImGui::SetCursorScreenPos({at.x + 6, at.y + 4 + line * static_cast<float>(l)});
       text_in(c.layout, "walk.box", lines[l], l == 0 ? palette().text : palette().dim, width - 12);

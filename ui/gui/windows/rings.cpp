@@ -25,9 +25,8 @@ void boxes(ImDrawList& draw, ImVec2 at, float width, float height, std::string_v
         b{at.x + width, top + step * static_cast<float>(i + 1) - 4};
     draw.AddRectFilled(a, b, r.active ? colour : palette().background, 4);
     draw.AddRect(a, b, r.who.empty() ? palette().grid : colour, 4);
-    const std::string text = r.who.empty()
-                                 ? fmt::format("ring {}: nobody", r.ring)
-                                 : fmt::format("ring {}: {}{}", r.ring, r.who, r.active ? " ◀" : "");
+    const std::string text =
+        fmt::format("{}: {}{}", r.ring, r.who.empty() ? "nobody" : r.who, r.active ? " ◀" : "");
     const ImU32 ink = r.active ? on_fill() : r.who.empty() ? palette().dim : palette().text;
     draw.PushClipRect(a, b, true);
     draw.AddText({a.x + 8, (a.y + b.y - line) / 2}, ink, text.c_str());
