@@ -45,6 +45,7 @@ void Host::settle() {
   count(CostEvent::StringIteration, &CpuCounters::rep_iterations);
   count(CostEvent::NativePortIo, &CpuCounters::port_reads);
   count(CostEvent::NativePortIo, &CpuCounters::port_writes);
+  count(CostEvent::DeviceAccess, &CpuCounters::string_port_elements);
   count(CostEvent::NativeCr3Write, &CpuCounters::cr3_writes);
   count(CostEvent::SystemCallDelivery, &CpuCounters::software_interrupts);
   count(CostEvent::SystemCallDelivery, &CpuCounters::sysenters);

@@ -91,11 +91,11 @@ struct String {
     } else if constexpr (kind == kIns) {
       if (!may_access_port(ES, di(), true, linear) || !check_writable(c, linear, sizeof(T), c.user()))
         return false;
-      c.counters.port_reads++;
+      c.counters.string_port_elements++;
       if (!store(di(), static_cast<T>(c.bus.port_in(get_register<u16>(&c, EDX), sizeof(T))))) return false;
     } else {
       if (!may_access_port(source(), si(), false, linear) || !load(source(), si(), a)) return false;
-      c.counters.port_writes++;
+      c.counters.string_port_elements++;
       c.bus.port_out(get_register<u16>(&c, EDX), a, sizeof(T));
     }
     if constexpr (kind == kMovs || kind == kCmps || kind == kLods || kind == kOuts) advance_si(step);
@@ -137,10 +137,18 @@ struct String {
   }
 };
 
+/// INS and OUTS are one port access to the cost model, however many elements they move.
+template <u8 kind>
+void count_port_instruction(Core& c) {
+  if constexpr (kind == kIns) c.counters.port_reads++;
+  if constexpr (kind == kOuts) c.counters.port_writes++;
+}
+
 template <u8 kind, class T, class A>
 Step once(Insn* i, Core* c) {
   c->x.current = i;
   if (!String<T, A>{*i, *c}.template element<kind>()) return fault(i, c);
+  count_port_instruction<kind>(*c);
   return next_checked(i, c);
 }
 
@@ -178,7 +186,7 @@ template <u8 kind, class T, class A, Until until>
 Step repeated(Insn* i, Core* c) {
   c->x.current = i;
   switch (repeat_elements<kind, T, A, until>(*i, *c)) {
-    case Progress::Done: return next_checked(i, c);
+    case Progress::Done: count_port_instruction<kind>(*c); return next_checked(i, c);
     case Progress::Paused: return pause_repeat(i, c);
     case Progress::Faulted: break;
   }

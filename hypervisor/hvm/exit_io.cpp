@@ -29,26 +29,34 @@ Outcome VmxMonitor::on(const exits::IoInstruction& e) {
   });
 }
 
-/// One iteration: a REP INS or OUTS exits once for each, and EIP stays at it until the count has run out.
+/// A REP INS or OUTS exits before its first iteration. The monitor carries out as many as lie in one page of
+/// guest memory, in one visit to the device model, as KVM does; EIP stays at the instruction until the count
+/// has run out.
 Outcome VmxMonitor::string_io(const exits::IoInstruction& e) {
   CpuState& s = guest();
   MonitoredOperands memory(*this, s);
-  if (e.in) {
-    // A fault must come before the device has given the datum away.
-    if (!memory.check(e.linear, e.size, Access::Write)) return inject_fault(memory.fault);
-    if (!memory.write(e.linear, e.size, port_in(e.port, e.size))) return inject_fault(memory.fault);
-  } else {
-    u32 value = 0;
-    if (!memory.read(e.linear, e.size, value)) return inject_fault(memory.fault);
-    port_out(e.port, value, e.size);
-  }
   const unsigned address_bytes = e.address32 ? 4 : 2;
-  u32& index = s.gpr[e.in ? EDI : ESI];
-  index = replace_low(index, s.eflags & eflags::DF ? index - e.size : index + e.size, address_bytes);
-  if (!e.rep) return advance(e.length);
-  u32& count = s.gpr[ECX];
-  count = replace_low(count, count - 1, address_bytes);
-  return count & mask_of(address_bytes) ? Outcome::retry() : advance(e.length);
+  const u32 step = s.eflags & eflags::DF ? 0u - e.size : e.size;
+  u32 &index = s.gpr[e.in ? EDI : ESI], &count = s.gpr[ECX];
+  host.ledger.count(CostEvent::UserSpaceRoundTrip);
+  for (LinearAddr at = e.linear; at.page() == e.linear.page(); at = at + step) {
+    u32 value = 0;
+    // A fault must come before the device has given the datum away.
+    if (!(e.in ? memory.check(at, e.size, Access::Write) : memory.read(at, e.size, value)))
+      return inject_fault(memory.fault);
+    host.ledger.count(CostEvent::DeviceAccess);
+    if (!e.in)
+      host.machine.port_out(e.port, value, e.size);
+    else if (!memory.write(at, e.size, host.machine.port_in(e.port, e.size)))
+      return inject_fault(memory.fault);
+    index = replace_low(index, index + step, address_bytes);
+    if (!e.rep) return advance(e.length);
+    count = replace_low(count, count - 1, address_bytes);
+    if (!(count & mask_of(address_bytes))) return advance(e.length);
+    if (!(index & mask_of(address_bytes)))
+      break;  // the offset has wrapped around, the linear address has not
+  }
+  return Outcome::retry();
 }
 
 }  // namespace ringside

@@ -53,7 +53,7 @@ void append(std::vector<WalkRow>& rows, const PageWalk& walk, std::string_view o
   for (u8 i = 0; i < walk.count; ++i) {
     const WalkStep& step = walk.steps[i];
     rows.push_back({fmt::format("{} {}", owner, level_name(step.level)), step.entry_address, step.entry,
-                    step_meaning(step)});
+                    true, step_meaning(step)});
   }
 }
 
@@ -103,11 +103,11 @@ PageWalkView walk_view(VirtualMachine& vm, LinearAddr address) {
     const unsigned n = guest.count;
     view.references = (n + 1) * (nested + 1) - 1;
     for (const WalkRow& row : view.guest)
-      view.hardware.push_back({fmt::format("EPT, {} levels", nested), row.address, 0,
-                               "translates the address of the " + row.table});
+      view.hardware.push_back({fmt::format("EPT, {} levels", nested), row.address, 0, false,
+                               fmt::format("for the {}", row.table)});
     if (guest.ok)
-      view.hardware.push_back({fmt::format("EPT, {} levels", nested), guest.physical, 0,
-                               "translates the final guest-physical address"});
+      view.hardware.push_back({fmt::format("EPT, {} levels", nested), guest.physical, 0, false,
+                               "for the page itself"});
     view.verdict = fmt::format("({} + 1) x ({} + 1) - 1 = {} memory references on a TLB miss", n, nested,
                                view.references);
   } else {
