@@ -56,7 +56,10 @@ bool depends_on_more_than_the_ring(u16 opcode) {
 }
 
 /// Whether loading `image` would drop changes that ring 0 could make.
+/// A kernel in ring 1 or 2 believes in an IF of its own: whatever it pops, the processor's IF is not what it
+/// meant.
 bool drops_changes(const CpuState& s, u32 image) {
+  if (s.cpl() == 1 || s.cpl() == 2) return true;
   const u32 changed = s.eflags ^ image;
   return ((changed & eflags::IF) && s.cpl() > iopl(s)) || (changed & eflags::IOPL);
 }

@@ -141,8 +141,12 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
               .cpl = static_cast<u8>(guest.cpl())};
   }
   const Outcome outcome = dispatch(*monitor_, exit);
+  if (outcome.kind != Outcome::Kind::Stop) monitor_->apply(outcome);
   if (observer_ && host_->ledger.exits_closed() != record.index) report_exit(record, exit);
-  if (outcome.kind == Outcome::Kind::Advance) ++emulated_;
+  if (outcome.kind == Outcome::Kind::Advance)
+    ++emulated_;
+  else if (host_->cpu.retired() == before)
+    ++fruitless_;
   if (const auto code = host_->machine.exit_code()) {
     guest_status_ = *code;
     end(*code == 0 ? Ending::Success : Ending::Failure,
@@ -157,8 +161,6 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
     end(Ending::Died, outcome.why);
     return Entry::Exit;
   }
-  monitor_->apply(outcome);
-  if (outcome.kind != Outcome::Kind::Advance && host_->cpu.retired() == before) ++fruitless_;
   if (outcome.kind == Outcome::Kind::Idle) {
     wait_for_event(limits);
   } else if (slice_over) {
