@@ -23,7 +23,7 @@ u64 page_table_exits(const model::LaneFrame& l) {
 
 }  // namespace
 
-TEST_CASE("Run the kernel, compare the cards, take an exit apart") {
+TEST_CASE("Run the kernel, compare the cards, take an exit apart", "[oracle]") {
   Driver d(short_kernel());
   REQUIRE_FALSE(d.last->running);
   d.press(SDLK_F5);
@@ -49,7 +49,7 @@ TEST_CASE("Run the kernel, compare the cards, take an exit apart") {
   CHECK(d.app.layout().find("walk.verdict"));
 }
 
-TEST_CASE("Re-pricing changes cycles and keeps counts") {
+TEST_CASE("Re-pricing changes cycles and keeps counts", "[oracle]") {
   Driver d(short_kernel());
   d.click("run");
   d.finish();
@@ -62,7 +62,7 @@ TEST_CASE("Re-pricing changes cycles and keeps counts") {
   CHECK(after.attribution.total() > before.attribution.total());
 }
 
-TEST_CASE("Step, next trap, and back again") {
+TEST_CASE("Step, next trap, and back again", "[oracle]") {
   Driver d(short_kernel());
   d.core.execute(model::command::Focus{1});
   d.core.execute(model::command::SetLockstep{false});
@@ -83,7 +83,7 @@ TEST_CASE("Step, next trap, and back again") {
   CHECK(lane(d, Mode::Trap).instructions < at_trap);
 }
 
-TEST_CASE("Typing at the shell reaches every guest") {
+TEST_CASE("Typing at the shell reaches every guest", "[oracle]") {
   Driver d({.guest = "kernel", .command_line = "interactive"});
   const auto run_a_while = [&] {
     d.core.execute(model::command::Run{});
@@ -102,20 +102,21 @@ TEST_CASE("Typing at the shell reaches every guest") {
   }
 }
 
-TEST_CASE("A breakpoint set in the disassembly stops every mode there") {
+TEST_CASE("A breakpoint set in the disassembly stops every mode there", "[oracle]") {
   Driver d(short_kernel());
   d.core.execute(model::command::Seek{2'000});
   d.frame();
-  const auto& row = lane(d, Mode::Native).disassembly.at(3);
-  d.core.execute(model::command::AddBreakpoint{model::command::AddBreakpoint::Kind::Address, row.address});
+  const u32 address = lane(d, Mode::Native).disassembly.at(3).address;
+  d.core.execute(model::command::AddBreakpoint{model::command::AddBreakpoint::Kind::Address, address});
   d.core.execute(model::command::Run{});
   for (int i = 0; i < 50 && d.core.running(); ++i) d.core.run_slice(0.1);
   d.frame();
   CHECK_FALSE(d.last->running);
-  CHECK(lane(d, Mode::Native).guest.eip == row.address);
+  INFO(d.last->message);
+  CHECK(lane(d, Mode::Native).guest.eip == address);
 }
 
-TEST_CASE("A guest that cannot be opened leaves a message and the session as it was") {
+TEST_CASE("A guest that cannot be opened leaves a message and the session as it was", "[oracle]") {
   Driver d(short_kernel());
   d.frame(1, Input{.dropped_files = {"/nonexistent/kernel.elf"}});
   d.frame();

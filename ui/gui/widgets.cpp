@@ -73,6 +73,11 @@ void Layout::add(std::string name, bool text_fits) {
   items_.push_back({std::move(name), current_pane_, last_item(), text_fits});
 }
 
+void Layout::add_row(std::string name) {
+  add(std::move(name));
+  if (ImGui::IsItemVisible()) items_.back().row = true;
+}
+
 const Layout::Item* Layout::find(std::string_view name) const {
   const auto it = std::find_if(items_.begin(), items_.end(), [&](const Item& i) { return i.name == name; });
   return it == items_.end() ? nullptr : &*it;

@@ -27,6 +27,7 @@ class Layout {
     std::string name, pane;
     Rect rect;
     bool text_fits = true;
+    bool row = false;  ///< spans the cells of a table's row
   };
   void clear() {
     items_.clear();
@@ -34,6 +35,7 @@ class Layout {
   }
   void add_pane(std::string name, Rect rect);
   void add(std::string name, bool text_fits = true);  ///< the last ImGui item
+  void add_row(std::string name);                     ///< the last ImGui item, a selectable row of a table
   const std::vector<Item>& items() const { return items_; }
   const std::map<std::string, Rect>& panes() const { return panes_; }
   const Item* find(std::string_view name) const;

@@ -82,7 +82,7 @@ void draw_disassembly(Context& c, Rect rect) {
       if (ImGui::Selectable(fmt::format("{}##{:x}", mark, row.address).c_str(), false,
                             ImGuiSelectableFlags_SpanAllColumns))
         toggle_breakpoint(c, row);
-      if (current) c.layout.add("disassembly.current");
+      if (current) c.layout.add_row("disassembly.current");
       ImGui::TableNextColumn();
       text_in(c.layout, "address", fmt::format("{:08x}", row.address), palette().dim);
       if (roomy) {

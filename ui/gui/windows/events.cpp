@@ -45,7 +45,7 @@ void table(Context& c, const std::vector<const ExitRecord*>& rows) {
         c.ui.selection = Selection{c.frame.focus, e};
         c.send(model::command::GoTo{e.eip});
       }
-      if (i == clipper.DisplayStart) c.layout.add("events.first");
+      if (i == clipper.DisplayStart) c.layout.add_row("events.first");
       ImGui::TableSetColumnIndex(1);
       text_in(c.layout, "exit", info(e.reason).name, palette().text);
       ImGui::TableSetColumnIndex(2);
