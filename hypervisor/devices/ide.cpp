@@ -358,6 +358,7 @@ void Ide::control(u8 value) {
 u32 Ide::read_data(unsigned size) {
   if (state_.phase != Phase::DataIn || !disk()) return any_drive() ? 0 : ~u32{0} >> (32 - 8 * size);
   u32 value = 0;
+  size = std::min<unsigned>(size, left_in_block());
   std::memcpy(&value, state_.buffer.data() + state_.at, size);
   state_.at += size;
   if (state_.at < state_.block * kSectorBytes) return value;
@@ -374,6 +375,7 @@ u32 Ide::read_data(unsigned size) {
 
 void Ide::write_data(u32 value, unsigned size) {
   if (state_.phase != Phase::DataOut || !disk()) return;
+  size = std::min<unsigned>(size, left_in_block());
   std::memcpy(state_.buffer.data() + state_.at, &value, size);
   state_.at += size;
   if (state_.at < state_.block * kSectorBytes) return;

@@ -68,6 +68,8 @@ class Ide final : public Device {
   static Geometry geometry(u64 sectors);
 
   u8 status() const;
+  /// Bytes that the block in the buffer still has. A guest may mix access sizes and ask for more.
+  u32 left_in_block() const { return state_.block * kSectorBytes - state_.at; }
   u32 read_data(unsigned size);
   void write_data(u32 value, unsigned size);
   void control(u8 value);

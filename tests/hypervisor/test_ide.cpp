@@ -95,6 +95,29 @@ TEST_CASE("Sectors are read one interrupt each, or a block each", "[devices]") {
   }
 }
 
+TEST_CASE("An access that is larger than what the block has left stays within it", "[devices]") {
+  for (const bool multiple : {false, true}) {
+    Disk d;
+    const u32 bytes = (multiple ? 16 : 1) * 512;
+    if (multiple) {
+      d.command(0xC6, 0, 16);
+      d.interrupt();
+    }
+    d.command(multiple ? 0xC4 : 0x20, 0, multiple ? 16 : 1);
+    d.interrupt();
+    d.machine.port_in(kBase, 2);
+    for (u32 at = 2; at < bytes; at += 4) d.machine.port_in(kBase, 4);
+    CHECK(d.machine.devices().ide.state().at == bytes);
+    CHECK(d.status() == 0x50);
+
+    d.command(multiple ? 0xC5 : 0x30, 0, multiple ? 16 : 1);
+    d.machine.port_out(kBase, 0, 2);
+    for (u32 at = 2; at < bytes; at += 4) d.machine.port_out(kBase, ~0u, 4);
+    CHECK(d.machine.devices().ide.state().at == bytes);
+    CHECK(d.interrupt() == 0x50);
+  }
+}
+
 TEST_CASE("What is written is read back", "[devices]") {
   Disk d;
   d.command(0x30, 300, 2);
