@@ -208,7 +208,10 @@ class Runner {
     c.x.retired_base = c.counters.instructions + static_cast<u64>(c.x.countdown);
     c.x.context = (c.x.context & ~mode::kSingle) | (single ? mode::kSingle : 0);
     const u64 start = c.counters.instructions;
-    if (Insn* entry = c.blocks->find(c, c.x.context & ((1u << mode::kBits) - 1))) run_from(entry);
+    const JumpEntry& known = c.x.jumps[BlockCache::jump_index(c.s.eip)];
+    const bool hit = known.eip == c.s.eip && known.context == c.x.context;
+    if (Insn* entry = hit ? known.entry : c.blocks->find(c, c.x.context & ((1u << mode::kBits) - 1)))
+      run_from(entry);
     c.counters.instructions = c.x.retired_base - static_cast<u64>(c.x.countdown);
     c.x.current = nullptr;
     if (c.x.mode_changed) {

@@ -1,10 +1,11 @@
 // What the processor's own source files share. Not for use outside cpu/.
 //
-// Convention for everything that can fault: a function returns false after recording in `core.fault` what to raise,
-// and leaves the architectural state as it was before the instruction (restartable). Nothing throws.
+// Convention for everything that can fault: a function returns false after recording in `core.fault` what to
+// raise, and leaves the architectural state as it was before the instruction (restartable). Nothing throws.
 #pragma once
 
 #include <atomic>
+#include <cstring>
 #include <vector>
 
 #include "cpu/cpu.h"
@@ -18,9 +19,9 @@ namespace ringside {
 /// What stopped the current instruction: an event to deliver, or an exit to return from run().
 struct Fault {
   enum class Kind : u8 { None, Exception, Exit } kind = Kind::None;
-  Event event;     ///< Kind::Exception
-  u32 cr2 = 0;     ///< for #PF: loaded into CR2 when (and if) the event is delivered architecturally
-  CpuExit exit;    ///< Kind::Exit
+  Event event;   ///< Kind::Exception
+  u32 cr2 = 0;   ///< for #PF: loaded into CR2 when (and if) the event is delivered architecturally
+  CpuExit exit;  ///< Kind::Exit
 };
 
 class BlockCache;
@@ -60,10 +61,30 @@ struct Cpu::Core {
 
 using Core = Cpu::Core;
 
-// ---- cpu/linear_memory.cpp: slow-path access by linear address. Page crossing, MMIO and TLB fill are handled here.
-// `user` is the privilege for U/S; system structures (GDT, IDT, TSS) are read as supervisor whatever the CPL.
-template <class T> bool read_linear(Core&, LinearAddr, T& value, bool user);
-template <class T> bool write_linear(Core&, LinearAddr, T value, bool user);
+// ---- cpu/linear_memory.cpp: access by linear address. Page crossing, MMIO and TLB fill are handled in the
+// slow part. `user` is the privilege for U/S; system structures (GDT, IDT, TSS) are read as supervisor
+// whatever the CPL.
+template <class T>
+bool read_linear_slow(Core&, LinearAddr, T& value, bool user);
+template <class T>
+bool write_linear_slow(Core&, LinearAddr, T value, bool user);
+
+template <class T>
+inline bool read_linear(Core& core, LinearAddr address, T& value, bool user) {
+  const TlbEntry& e = core.tlb.entry(address, user);
+  if (e.read_tag != ((address.value + (sizeof(T) - 1)) & ~kPageMask))
+    return read_linear_slow(core, address, value, user);
+  std::memcpy(&value, reinterpret_cast<const u8*>(e.host_minus_linear + address.value), sizeof(T));
+  return true;
+}
+template <class T>
+inline bool write_linear(Core& core, LinearAddr address, T value, bool user) {
+  const TlbEntry& e = core.tlb.entry(address, user);
+  if (e.write_tag != ((address.value + (sizeof(T) - 1)) & ~kPageMask))
+    return write_linear_slow(core, address, value, user);
+  std::memcpy(reinterpret_cast<u8*>(e.host_minus_linear + address.value), &value, sizeof(T));
+  return true;
+}
 /// Both pages of a coming read-modify-write or multi-word push are present and writable; nothing is written.
 bool check_writable(Core&, LinearAddr, u32 bytes, bool user);
 /// Fills the TLB for `address`, raising #PF or an EPT exit. On success the entry for the page holds.
@@ -83,11 +104,11 @@ void invalidate_translation(Core&, LinearAddr);
 // ---- cpu/block_cache.cpp: what the memory half must tell the cache of decoded code.
 /// Whether decoded code lies in the RAM page: then its TLB entries get kTlbCode and no write tag.
 bool holds_code(const Core&, MachinePhys page);
-/// A store is about to change (or has changed) these bytes of a page with kTlbCode. Decoded code that overlaps is
-/// forgotten, also the block that is executing: its next instruction is fetched anew.
+/// A store is about to change (or has changed) these bytes of a page with kTlbCode. Decoded code that
+/// overlaps is forgotten, also the block that is executing: its next instruction is fetched anew.
 void code_written(Core&, MachinePhys, u32 bytes);
-/// The translation of one page (INVLPG) or of all pages (CR3 write, flush) was dropped. Instruction fetch keeps
-/// translations of its own, by page and privilege, and asks translate_code() only when it has none.
+/// The translation of one page (INVLPG) or of all pages (CR3 write, flush) was dropped. Instruction fetch
+/// keeps translations of its own, by page and privilege, and asks translate_code() only when it has none.
 void drop_code_translation(Core&, LinearAddr page);
 void drop_code_translations(Core&);
 
@@ -107,18 +128,18 @@ bool lsl(Core&, u16 selector, u32& limit, bool& ok);
 bool verify_segment(Core&, u16 selector, bool write, bool& ok);
 
 // ---- cpu/interrupts.cpp
-/// Delivers through the IDT (real, protected or virtual-8086 mode; task gates too), or, in non-root operation and
-/// de-privileged mode, turns the event into an exit. Handles contributory faults up to #DF and shutdown.
+/// Delivers through the IDT (real, protected or virtual-8086 mode; task gates too), or, in non-root operation
+/// and de-privileged mode, turns the event into an exit. Handles contributory faults up to #DF and shutdown.
 /// Returns false if it ended in an exit (core.fault.exit).
 bool deliver_event(Core&, const Event&, u32 cr2);
-/// An event that the monitor injects (VM-entry injection, Cpu::inject): as deliver_event, but in non-root operation the
-/// exception bitmap does not apply to the event itself, and CR2 stays as the monitor left it.
+/// An event that the monitor injects (VM-entry injection, Cpu::inject): as deliver_event, but in non-root
+/// operation the exception bitmap does not apply to the event itself, and CR2 stays as the monitor left it.
 bool deliver_injected(Core&, const Event&);
 bool software_interrupt(Core&, u8 vector, EventType type, u8 instruction_length);
 bool iret(Core&, bool operand32, u32 return_eip);
 
-// ---- cpu/system.cpp: control and debug registers, MSRs, descriptor-table registers, I/O permission, VMX intercepts.
-// `length` is the instruction's, for exits.
+// ---- cpu/system.cpp: control and debug registers, MSRs, descriptor-table registers, I/O permission, VMX
+// intercepts. `length` is the instruction's, for exits.
 bool mov_to_cr(Core&, u8 cr, Gpr source, u8 length);
 bool mov_from_cr(Core&, u8 cr, Gpr destination, u8 length);
 bool clts(Core&, u8 length);
@@ -141,12 +162,14 @@ bool sysenter(Core&);
 bool sysexit(Core&);
 bool cli(Core&);
 bool sti(Core&);
-bool pushf_image(Core&, bool operand32, u32& image);  ///< what PUSHF pushes, after privilege and policy checks
+bool pushf_image(Core&, bool operand32,
+                 u32& image);  ///< what PUSHF pushes, after privilege and policy checks
 bool popf(Core&, bool operand32, u32 image);
-/// Privilege (IOPL, TSS bitmap) and VMX intercept of a port access. For strings pass the operand's linear address.
+/// Privilege (IOPL, TSS bitmap) and VMX intercept of a port access. For strings pass the operand's linear
+/// address.
 bool check_io(Core&, u16 port, u8 size, bool in, bool string, bool rep, LinearAddr linear, u8 length);
-/// Called before a sensitive unprivileged instruction executes outside ring 0 of a de-privileged guest: raises #GP(0)
-/// under SensitiveInstructions::Trap, records it in core.silent under Leak.
+/// Called before a sensitive unprivileged instruction executes outside ring 0 of a de-privileged guest:
+/// raises #GP(0) under SensitiveInstructions::Trap, records it in core.silent under Leak.
 bool sensitive(Core&, u16 opcode, u8 modrm_reg);
 /// Applies a new CR0/CR3/CR4 (already checked): TLB flush, mode change.
 void apply_cr0(Core&, u32 value);
@@ -155,6 +178,7 @@ void apply_cr4(Core&, u32 value);
 
 // ---- cpu/task_switch.cpp
 enum class TaskSwitchSource : u8 { Call, Iret, Jump, Gate };
-bool task_switch(Core&, u16 selector, TaskSwitchSource, std::optional<u32> error_code, u32 return_eip, u32 ext = 0);
+bool task_switch(Core&, u16 selector, TaskSwitchSource, std::optional<u32> error_code, u32 return_eip,
+                 u32 ext = 0);
 
 }  // namespace ringside

@@ -208,7 +208,7 @@ std::optional<MachinePhys> peek_translation(Core& core, LinearAddr address, bool
 }
 
 template <class T>
-bool read_linear(Core& core, LinearAddr address, T& value, bool user) {
+bool read_linear_slow(Core& core, LinearAddr address, T& value, bool user) {
   if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
   u8 bytes[sizeof(T)];
   const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
@@ -224,7 +224,7 @@ bool read_linear(Core& core, LinearAddr address, T& value, bool user) {
 }
 
 template <class T>
-bool write_linear(Core& core, LinearAddr address, T value, bool user) {
+bool write_linear_slow(Core& core, LinearAddr address, T value, bool user) {
   if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
   u8 bytes[sizeof(T)];
   std::memcpy(bytes, &value, sizeof(T));
@@ -245,13 +245,13 @@ bool check_writable(Core& core, LinearAddr address, u32 bytes, bool user) {
   return last.page() == address.page() || find_entry(core, last, Access::Write, user);
 }
 
-template bool read_linear(Core&, LinearAddr, u8&, bool);
-template bool read_linear(Core&, LinearAddr, u16&, bool);
-template bool read_linear(Core&, LinearAddr, u32&, bool);
-template bool read_linear(Core&, LinearAddr, u64&, bool);
-template bool write_linear(Core&, LinearAddr, u8, bool);
-template bool write_linear(Core&, LinearAddr, u16, bool);
-template bool write_linear(Core&, LinearAddr, u32, bool);
-template bool write_linear(Core&, LinearAddr, u64, bool);
+template bool read_linear_slow(Core&, LinearAddr, u8&, bool);
+template bool read_linear_slow(Core&, LinearAddr, u16&, bool);
+template bool read_linear_slow(Core&, LinearAddr, u32&, bool);
+template bool read_linear_slow(Core&, LinearAddr, u64&, bool);
+template bool write_linear_slow(Core&, LinearAddr, u8, bool);
+template bool write_linear_slow(Core&, LinearAddr, u16, bool);
+template bool write_linear_slow(Core&, LinearAddr, u32, bool);
+template bool write_linear_slow(Core&, LinearAddr, u64, bool);
 
 }  // namespace ringside

@@ -12,7 +12,13 @@ class StackFrame {
  public:
   /// `user`: privilege of the accesses. `error`: error code of #SS when the frame exceeds the segment.
   StackFrame(Core& core, const SegmentRegister& ss, u32 esp, bool user, u32 error = 0)
-      : core_(core), ss_(ss), esp_(esp), mask_(ss.big() ? 0xFFFFFFFF : 0xFFFF), error_(error), user_(user) {}
+      : core_(core), ss_(ss), esp_(esp), mask_(ss.big() ? 0xFFFFFFFF : 0xFFFF), error_(error), user_(user) {
+    // The usual stack spans all of memory and grows down in an expand-up segment: nothing to check word by
+    // word.
+    using namespace access_rights;
+    constexpr u32 kKind = kUnusable | kCode | kExpandDownOrConforming;
+    unlimited_ = ss_.limit == 0xFFFFFFFF && !(ss_.access & kKind);
+  }
   /// The current stack.
   explicit StackFrame(Core& core) : StackFrame(core, core.s.seg[SS], core.s.gpr[ESP], core.user()) {}
 
@@ -21,6 +27,7 @@ class StackFrame {
 
   /// #SS unless `count` words of 2 or 4 bytes can be pushed.
   bool room(u32 count, bool wide) {
+    if (unlimited_) return true;
     const u32 size = wide ? 4 : 2;
     for (u32 i = 1; i <= count; i++)
       if (!valid((esp_ - i * size) & mask_, size)) return core_.raise(vector::SS, error_);
@@ -28,6 +35,7 @@ class StackFrame {
   }
   /// #SS unless `bytes` can be popped.
   bool holds(u32 count, bool wide) {
+    if (unlimited_) return true;
     const u32 size = wide ? 4 : 2;
     for (u32 i = 0; i < count; i++)
       if (!valid((esp_ + i * size) & mask_, size)) return core_.raise(vector::SS, error_);
@@ -68,13 +76,15 @@ class StackFrame {
   }
 
  private:
-  bool valid(u32 offset, u32 size) const { return ss_.usable() && within_limit(ss_, offset, size); }
+  bool valid(u32 offset, u32 size) const {
+    return unlimited_ || (ss_.usable() && within_limit(ss_, offset, size));
+  }
   void move(u32 by) { esp_ = (esp_ & ~mask_) | ((esp_ + by) & mask_); }
 
   Core& core_;
   SegmentRegister ss_;
   u32 esp_, mask_, error_;
-  bool user_;
+  bool user_, unlimited_;
 };
 
 }  // namespace ringside
