@@ -32,55 +32,58 @@ enum class FlagKind : u8 {
 
 template <class T>
 constexpr FlagKind sized(FlagKind kind8) {
-  return static_cast<FlagKind>(static_cast<u8>(kind8) + (sizeof(T) >> 1));
+  return static_cast<FlagKind>(static_cast<u32>(kind8) + (sizeof(T) >> 1));
 }
 
 constexpr bool parity(u8 value) { return !__builtin_parity(value); }
 
 struct LazyFlags {
-  /// The result, sign-extended to 64 bits. Two spare degrees of freedom let any combination of flags be
-  /// stored: SF is bit 63, ZF is bits 0-31 being zero, PF the parity of byte 0 xor byte 4 (0 or 0xFF after an
-  /// operation).
-  u64 result = 1;
+  u32 result = 1;   ///< sign-extended from the operation's size
   u32 operand = 0;  ///< the first operand; for Stored OF and AF in their EFLAGS places
-  u8 carry = 0;     ///< CF
-  FlagKind kind = FlagKind::Stored;
+  /// The kind in the low byte. With Stored, bit 8 inverts SF and bit 9 inverts PF, so that any combination of
+  /// flags can be represented; with the others they are 0.
+  u32 kind_bits = static_cast<u32>(FlagKind::Stored);
+  u8 carry = 0;  ///< CF
 
+  static constexpr u32 kInvertSf = 1u << 8, kInvertPf = 1u << 9;
+
+  FlagKind kind() const { return static_cast<FlagKind>(kind_bits & 0xFF); }
+  void set_kind(FlagKind kind) { kind_bits = static_cast<u32>(kind); }
   bool cf() const { return carry; }
-  bool zf() const { return static_cast<u32>(result) == 0; }
-  bool sf() const { return static_cast<i64>(result) < 0; }
-  bool pf() const { return parity(static_cast<u8>(result ^ (result >> 32))); }
+  bool zf() const { return result == 0; }
+  bool sf() const { return (result ^ kind_bits << 23) >> 31; }
+  bool pf() const { return parity(static_cast<u8>(result ^ kind_bits >> 9)); }
   bool of() const;
   bool af() const;
 
   template <class T>
   void set_result(T r) {
-    result = static_cast<u64>(static_cast<i64>(static_cast<std::make_signed_t<T>>(r)));
+    result = static_cast<u32>(static_cast<i32>(static_cast<std::make_signed_t<T>>(r)));
   }
   /// All but CF, of an operation whose OF and AF follow from `a` and `r`.
   template <class T>
   void set(FlagKind kind8, T a, T r) {
     set_result(r);
     operand = a;
-    kind = sized<T>(kind8);
+    set_kind(sized<T>(kind8));
   }
   /// All but CF, of a logical operation.
   template <class T>
   void set_logic(T r) {
     set_result(r);
-    kind = FlagKind::Logic;
+    set_kind(FlagKind::Logic);
   }
   /// All but CF, with OF and AF known.
   template <class T>
   void set_stored(T r, bool overflow, bool auxiliary) {
     set_result(r);
     operand = (overflow ? eflags::OF : 0) | (auxiliary ? eflags::AF : 0);
-    kind = FlagKind::Stored;
+    set_kind(FlagKind::Stored);
   }
   /// Replaces OF and keeps the rest.
   void set_of(bool overflow) {
     operand = (overflow ? eflags::OF : 0) | (af() ? eflags::AF : 0);
-    kind = FlagKind::Stored;
+    kind_bits = static_cast<u32>(FlagKind::Stored) | (kind_bits & (kInvertSf | kInvertPf));
   }
 
   /// The six flags in their EFLAGS places.
@@ -89,13 +92,12 @@ struct LazyFlags {
            (zf() ? eflags::ZF : 0) | (sf() ? eflags::SF : 0) | (of() ? eflags::OF : 0);
   }
   void set_image(u32 flags) {
-    const u64 low = flags & eflags::ZF ? 0 : 1;  // byte 0 has even parity exactly when ZF
-    const bool even = flags & eflags::ZF;
-    const u64 odd_byte = even != static_cast<bool>(flags & eflags::PF) ? u64{1} << 32 : 0;
-    result = low | odd_byte | (flags & eflags::SF ? u64{1} << 63 : 0);
+    const bool zero = flags & eflags::ZF;
+    result = zero ? 0 : 1;  // of even parity exactly when zero
     operand = flags & (eflags::OF | eflags::AF);
     carry = flags & eflags::CF;
-    kind = FlagKind::Stored;
+    kind_bits = static_cast<u32>(FlagKind::Stored) | (flags & eflags::SF ? kInvertSf : 0) |
+                (zero != static_cast<bool>(flags & eflags::PF) ? kInvertPf : 0);
   }
 };
 
@@ -117,7 +119,7 @@ bool result_is(const LazyFlags& f, T value) {
 }  // namespace detail
 
 inline bool LazyFlags::of() const {
-  switch (kind) {
+  switch (kind()) {
     case FlagKind::Logic: return false;
     case FlagKind::Stored: return operand & eflags::OF;
     case FlagKind::Add8: return detail::overflow<u8>(*this, false);
@@ -137,7 +139,8 @@ inline bool LazyFlags::of() const {
 }
 
 inline bool LazyFlags::af() const {
-  const u32 r = static_cast<u32>(result);
+  const u32 r = result;
+  const FlagKind kind = this->kind();
   if (kind == FlagKind::Logic) return false;
   if (kind == FlagKind::Stored) return operand & eflags::AF;
   if (kind <= FlagKind::Add32) return (operand ^ (r - operand) ^ r) & 16;

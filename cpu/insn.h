@@ -62,6 +62,7 @@ constexpr u8 register_slot(unsigned number, unsigned size) {
 /// Passes control to `next`.
 [[gnu::always_inline]] inline Step go(Insn* next, [[maybe_unused]] Core* c) {
 #if RINGSIDE_TAIL_CALLS
+  asm("" : "+r"(next));  // one address in one register: otherwise the compiler keeps the old one for the load
   return next->run(next, c);
 #else
   return next;

@@ -137,8 +137,18 @@ struct Imm {
 
 // ---- memory, fast
 
+/// c->x.tlb[Tlb::index(a)], with the index taken from the address already multiplied by the entry's size.
 [[gnu::always_inline]] inline TlbEntry& tlb_entry(Core* c, u32 a) {
-  return c->x.tlb[Tlb::index(LinearAddr(a))];
+  constexpr unsigned kShift = 12 - 5;
+  static_assert(sizeof(TlbEntry) == 1u << 5);
+  const u32 offset = (a >> kShift) & ((Tlb::kEntries - 1) << 5);
+  return *reinterpret_cast<TlbEntry*>(reinterpret_cast<u8*>(c->x.tlb) + offset);
+}
+/// The address that a matching entry gives. It is never null, which the compiler cannot know.
+[[gnu::always_inline]] inline u8* host_address(const TlbEntry& e, u32 a) {
+  u8* p = reinterpret_cast<u8*>(e.host_minus_linear + a);
+  if (!p) __builtin_unreachable();
+  return p;
 }
 
 /// Host address of [a, a + sizeof(T)), or nullptr if the TLB does not know it. Crossing into another page
@@ -148,14 +158,14 @@ template <class T>
   const TlbEntry& e = tlb_entry(c, a);
   if (e.read_tag != ((a + (sizeof(T) - 1)) & ~kPageMask)) [[unlikely]]
     return nullptr;
-  return reinterpret_cast<u8*>(e.host_minus_linear + a);
+  return host_address(e, a);
 }
 template <class T>
 [[gnu::always_inline]] inline u8* host_to_write(Core* c, u32 a) {
   const TlbEntry& e = tlb_entry(c, a);
   if (e.write_tag != ((a + (sizeof(T) - 1)) & ~kPageMask)) [[unlikely]]
     return nullptr;
-  return reinterpret_cast<u8*>(e.host_minus_linear + a);
+  return host_address(e, a);
 }
 
 enum class Shape : u8 { Base, Absolute, BaseIndex, Index };

@@ -20,7 +20,7 @@ struct IncDec {
   template <class T>
   static void set_flags(Core* c, T, T r) {
     c->x.flags.set_result(r);
-    c->x.flags.kind = sized<T>(up ? FlagKind::Inc8 : FlagKind::Dec8);
+    c->x.flags.set_kind(sized<T>(up ? FlagKind::Inc8 : FlagKind::Dec8));
   }
 };
 struct Not {

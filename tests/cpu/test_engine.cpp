@@ -1,0 +1,248 @@
+// The engine's promises: exact budgets, restartable faults, self-modifying code, interrupt shadows, single
+// step.
+#include <algorithm>
+
+#include "tests/catch.h"
+#include "tests/cpu/small_machine.h"
+
+using namespace ringside;
+using namespace ringside::test;
+
+namespace {
+
+/// inc eax; dec ecx; jnz back; add ebx, eax; adc edx, 0; jmp start
+const std::vector<u8> kLoop = {0xB9, 5,    0,    0,    0,    0x40, 0x49, 0x75,
+                               0xFC, 0x01, 0xC3, 0x83, 0xD2, 0x00, 0xEB, 0xF0};
+
+constexpr u32 kIdt = 0x4000, kGdt = 0x5000, kHandler = 0x6000;
+
+/// A GDT with the flat segments, and one 32-bit interrupt gate for `vector`.
+void add_gate(SmallMachine& m, u8 vector, u32 handler) {
+  m.poke32(kGdt + 8, 0x0000FFFF);
+  m.poke32(kGdt + 12, 0x00CF9B00);
+  m.poke32(kGdt + 16, 0x0000FFFF);
+  m.poke32(kGdt + 20, 0x00CF9300);
+  m.cpu.state().gdtr = {kGdt, 23};
+  m.cpu.state().idtr = {kIdt, 0x7FF};
+  m.poke32(kIdt + vector * 8u, 0x00080000u | (handler & 0xFFFF));
+  m.poke32(kIdt + vector * 8u + 4, (handler & 0xFFFF0000u) | 0x8E00);
+}
+
+}  // namespace
+
+TEST_CASE("run() retires exactly its budget, however it is sliced") {
+  SmallMachine whole;
+  whole.code(kLoop);
+  REQUIRE(whole.runs_to<exits::BudgetSpent>(10007));
+  CHECK(whole.cpu.counters().instructions == 10007);
+  for (const u64 slice : {1, 2, 3, 7, 31, 32, 33, 100, 1000}) {
+    SmallMachine sliced;
+    sliced.code(kLoop);
+    for (u64 left = 10007; left > 0;) {
+      const u64 now = std::min<u64>(slice, left);
+      REQUIRE(sliced.runs_to<exits::BudgetSpent>(now));
+      left -= now;
+      CHECK(sliced.cpu.counters().instructions == 10007 - left);
+    }
+    CHECK(sliced.cpu.state() == whole.cpu.state());
+    CHECK(sliced.cpu.counters().tlb_misses == whole.cpu.counters().tlb_misses);
+  }
+}
+
+TEST_CASE("retired() is exact inside a bus callback") {
+  SmallMachine m;
+  m.code({0x40, 0x40, 0xE6, 0x80, 0x40, 0xE6, 0x80, 0xEB, 0xF7});  // inc inc out inc out jmp
+  std::vector<u64> seen;
+  m.bus.on_out = [&](u16, u32, unsigned) { seen.push_back(m.cpu.retired()); };
+  m.cpu.run(12);
+  CHECK(seen == std::vector<u64>{2, 4, 8, 10});
+}
+
+TEST_CASE("a device's request to stop takes effect at the next instruction") {
+  SmallMachine m;
+  m.code({0x40, 0xE6, 0x80, 0x40, 0x40, 0xEB, 0xF9});
+  m.bus.on_out = [&](u16, u32, unsigned) { m.cpu.request_stop(); };
+  CHECK(m.runs_to<exits::Stopped>(1000));
+  CHECK(m.cpu.counters().instructions == 2);
+  CHECK(m.cpu.state().eip == SmallMachine::kCode + 3);
+}
+
+TEST_CASE("a faulting instruction shows the flags and registers of the one before it") {
+  SmallMachine m;
+  add_gate(m, vector::GP, kHandler);
+  m.poke(kHandler, {0xF4});
+  // xor eax,eax; sub eax,1; mov ecx,[cs-limit violation through a small DS]
+  m.code({0x31, 0xC0, 0x83, 0xE8, 0x01, 0x8B, 0x0D, 0x00, 0x00, 0x10, 0x00, 0x90});
+  m.cpu.state().seg[DS].limit = 0xFFFF;
+  m.reg(ECX) = 0x1234;
+  CHECK(m.runs_to<exits::Halted>(100));
+  CHECK(m.reg(ECX) == 0x1234);
+  const u32 esp = m.reg(ESP);
+  CHECK(m.peek32(esp) == 0);                            // error code
+  CHECK(m.peek32(esp + 4) == SmallMachine::kCode + 5);  // the faulting instruction
+  const u32 flags = m.peek32(esp + 12);
+  CHECK((flags & eflags::kArithmetic) == (eflags::CF | eflags::SF | eflags::AF | eflags::PF));
+  CHECK(m.cpu.counters().instructions == 3);  // xor, sub, hlt
+}
+
+TEST_CASE("a store into the running block changes the very next instruction") {
+  SmallMachine m;
+  // mov byte [next], 0x48 (dec eax); next: inc eax; hlt
+  m.code({0xC6, 0x05, 0x07, 0x10, 0x00, 0x00, 0x48, 0x40, 0xF4});
+  m.reg(EAX) = 10;
+  CHECK(m.runs_to<exits::Halted>(10));
+  CHECK(m.reg(EAX) == 9);
+}
+
+TEST_CASE("code that is rewritten again and again always runs as written") {
+  SmallMachine m;
+  // mov [imm+1], cl ; mov al, imm ; add ebx, eax ; dec ecx ; jnz
+  m.code({0x88, 0x0D, 0x07, 0x10, 0x00, 0x00, 0xB0, 0x00, 0x01, 0xC3, 0x49, 0x75, 0xF3, 0xF4});
+  m.reg(EAX) = m.reg(EBX) = 0;
+  m.reg(ECX) = 200;
+  CHECK(m.runs_to<exits::Halted>(10000));
+  CHECK(m.reg(EBX) == 200 * 201 / 2);
+}
+
+TEST_CASE("an instruction across two pages is fetched anew when either page changes") {
+  SmallMachine m;
+  const u32 at = 0x2FFE;  // mov eax, imm32 with three bytes in the next page
+  m.poke(at, {0xB8, 1, 0, 0, 0, 0xF4});
+  m.cpu.state().eip = at;
+  CHECK(m.runs_to<exits::Halted>(10));
+  CHECK(m.reg(EAX) == 1);
+  m.poke(at + 3, {7});
+  m.cpu.state().eip = at;
+  m.cpu.state().halted = false;
+  CHECK(m.runs_to<exits::Halted>(10));
+  CHECK(m.reg(EAX) == 0x70001);
+}
+
+TEST_CASE("REP can be interrupted between elements and resumes") {
+  SmallMachine m;
+  m.code({0xF3, 0x6C, 0xF4});  // rep insb; hlt
+  m.reg(ECX) = 10;
+  m.reg(EDI) = 0x9000;
+  m.reg(EDX) = 0x60;
+  int reads = 0;
+  m.bus.on_in = [&](u16, unsigned) {
+    if (++reads == 4) m.cpu.request_stop();
+    return static_cast<u32>(reads);
+  };
+  CHECK(m.runs_to<exits::Stopped>(100));
+  CHECK(m.reg(ECX) == 6);
+  CHECK(m.cpu.state().eip == SmallMachine::kCode);
+  CHECK(m.cpu.counters().instructions == 0);
+  CHECK(m.runs_to<exits::Halted>(100));
+  CHECK(reads == 10);
+  CHECK(m.cpu.counters().instructions == 2);
+  CHECK(m.cpu.counters().rep_iterations == 10);
+}
+
+TEST_CASE("MOVS feeds on its own output when source and destination overlap") {
+  SmallMachine m;
+  m.code({0xF3, 0xA4, 0xF4});
+  m.poke(0x9000, {0xAB});
+  m.reg(ESI) = 0x9000;
+  m.reg(EDI) = 0x9001;
+  m.reg(ECX) = 5000;
+  CHECK(m.runs_to<exits::Halted>(10));
+  CHECK(std::count(m.memory.data() + 0x9000, m.memory.data() + 0x9000 + 5001, 0xAB) == 5001);
+}
+
+TEST_CASE("STI holds interrupts off for one instruction") {
+  SmallMachine m;
+  add_gate(m, 0x20, kHandler);
+  m.poke(kHandler, {0xF4});
+  m.code({0xFB, 0x40, 0x40, 0x40});
+  m.bus.on_acknowledge = [&] { m.cpu.set_interrupt_line(false); };
+  m.cpu.set_interrupt_line(true);
+  CHECK(m.runs_to<exits::Halted>(100));
+  CHECK(m.reg(EAX) == 1);
+  CHECK(m.cpu.counters().external_interrupts == 1);
+}
+
+TEST_CASE("TF traps after each instruction, with DR6.BS") {
+  SmallMachine m;
+  add_gate(m, vector::DB, kHandler);
+  m.poke(kHandler, {0xF4});
+  m.code({0x40, 0x40});
+  m.cpu.state().eflags |= eflags::TF;
+  CHECK(m.runs_to<exits::Halted>(100));
+  CHECK(m.reg(EAX) == 1);
+  CHECK((m.cpu.state().dr[6] & 0x4000) != 0);
+  CHECK(m.peek32(m.reg(ESP)) == SmallMachine::kCode + 1);
+}
+
+TEST_CASE("DR7 breakpoints fire before an instruction and after a store") {
+  SmallMachine m;
+  add_gate(m, vector::DB, kHandler);
+  m.poke(kHandler, {0xF4});
+  SECTION("execute") {
+    m.code({0x40, 0x40, 0x40, 0xF4});
+    m.cpu.state().dr[0] = SmallMachine::kCode + 2;
+    m.cpu.state().dr[7] = 0x401;
+    CHECK(m.runs_to<exits::Halted>(100));
+    CHECK(m.reg(EAX) == 2);
+    CHECK((m.cpu.state().dr[6] & 15) == 1);
+  }
+  SECTION("write") {
+    m.code({0xA3, 0x00, 0x90, 0x00, 0x00, 0x40, 0xF4});  // mov [0x9000], eax; inc eax
+    m.cpu.state().dr[1] = 0x9000;
+    m.cpu.state().dr[7] = 0x400 | 4 | 1u << 20 | 3u << 22;
+    CHECK(m.runs_to<exits::Halted>(100));
+    CHECK(m.reg(EAX) == 0);
+    CHECK((m.cpu.state().dr[6] & 15) == 2);
+  }
+}
+
+TEST_CASE("a debugger's breakpoint stops before the instruction, once") {
+  SmallMachine m;
+  m.code({0x40, 0x40, 0xF4});
+  m.cpu.add_breakpoint(LinearAddr(SmallMachine::kCode + 1));
+  CHECK(m.runs_to<exits::DebugStop>(100));
+  CHECK(m.reg(EAX) == 1);
+  CHECK(m.runs_to<exits::Halted>(100));
+  CHECK(m.reg(EAX) == 2);
+}
+
+TEST_CASE("a watchpoint stops after the access") {
+  SmallMachine m;
+  m.code({0xA3, 0x00, 0x90, 0x00, 0x00, 0x40, 0xF4});
+  m.cpu.add_watchpoint(LinearAddr(0x9002), 1, false);
+  CHECK(m.runs_to<exits::DebugStop>(100));
+  CHECK(m.cpu.state().eip == SmallMachine::kCode + 5);
+}
+
+TEST_CASE("a jump past the limit of CS faults at the jump") {
+  SmallMachine m;
+  add_gate(m, vector::GP, kHandler);
+  m.poke(kHandler, {0xF4});
+  m.code({0x40, 0xE9, 0x00, 0x00, 0x10, 0x00});
+  m.cpu.state().seg[CS].limit = 0xFFFFF;
+  CHECK(m.runs_to<exits::Halted>(100));
+  CHECK(m.peek32(m.reg(ESP) + 4) == SmallMachine::kCode + 1);
+}
+
+TEST_CASE("x87 is absent: #NM under EM, otherwise an exit that says what") {
+  SmallMachine m;
+  m.code({0xD9, 0xEE});
+  const CpuExit exit = m.cpu.run(10);
+  REQUIRE(std::holds_alternative<exits::Unmodelled>(exit));
+  CHECK(std::get<exits::Unmodelled>(exit).length == 2);
+  CHECK(std::get<exits::Unmodelled>(exit).bytes[0] == 0xD9);
+  CHECK(m.cpu.state().eip == SmallMachine::kCode);
+}
+
+TEST_CASE("division that overflows faults and never harms the host") {
+  SmallMachine m;
+  add_gate(m, vector::DE, kHandler);
+  m.poke(kHandler, {0xF4});
+  m.code({0xF7, 0xF9});  // idiv ecx
+  m.reg(EDX) = 0x80000000u;
+  m.reg(EAX) = 0;
+  m.reg(ECX) = 0xFFFFFFFFu;
+  CHECK(m.runs_to<exits::Halted>(100));
+  CHECK(m.reg(EDX) == 0x80000000u);
+  CHECK(m.peek32(m.reg(ESP)) == SmallMachine::kCode);
+}
