@@ -62,11 +62,10 @@ static void check_interrupts(void) {
   for (uint32_t i = 0; i < PATIENCE; i++)
     if (ticks_now() != before) return;
   irq_state flags = irq_save();
-  print(
-      "kernel: no timer tick arrives any more since interrupts were turned off for a moment.\n"
-      "kernel: %s should have turned them on again. The flags say that interrupts are %s.\n"
-      "kernel: this processor has silently ignored a sensitive instruction. I cannot work here.\n",
-      machine_irq_restore_means, flags & 0x200 ? "on" : "off");
+  print("kernel: no timer tick arrives any more since interrupts were turned off for a moment.\n");
+  print("kernel: %s should have turned them on again. The flags say that interrupts are %s.\n",
+        machine_irq_restore_means, flags & 0x200 ? "on" : "off");
+  print("kernel: this processor has silently ignored a sensitive instruction. I cannot work here.\n");
   machine_power_off(1);
 }
 
