@@ -202,6 +202,10 @@ class HostileGuest {
     const u64 gdt = static_cast<u64>(area.gdt() - now), idt = static_cast<u64>(area.idt() - now),
               tss = static_cast<u64>(area.tss() - now), table = area.directory_entry() & pte::kFrame;
     for (u64 i = 0; i < before_.size(); ++i) {
+      if (i % kPageSize == 0 && std::memcmp(now + i, before_.data() + i, kPageSize) == 0) {
+        i += kPageSize - 1;
+        continue;
+      }
       if (now[i] == before_[i]) continue;
       if (i >= gdt + 8 && i < gdt + 16 * 8) continue;
       if (i >= idt && i < idt + 256 * 8) continue;

@@ -24,7 +24,8 @@ class PagingAudit {
     using para::FrameType;
     const u32 first = static_cast<u32>(ram_.base().frame()),
               end = first + static_cast<u32>(ram_.size() >> 12);
-    std::map<u32, u32> expected = held_;
+    std::vector<u32> expected(end);  // references by machine frame
+    for (const auto& [frame, count] : held_) expected[frame] = count;
     std::string wrong;
     for (u32 frame = first; frame < end && wrong.empty(); ++frame) {
       const FrameType type = paging_.info(frame).type;
