@@ -50,6 +50,8 @@ ringside_probe_paging:
   hlt
 ringside_probe_paging_end:
 ringside_probe_ring3:
+  mov $0x28, %ax
+  ltr %ax
   push $0x23
   push $0x7000
   push $2
@@ -161,7 +163,7 @@ class ProbeMachine {
       put(kGdt + 8 * i + 4, high[i]);
     }
     put(kGdt + 40, kTss << 16 | 0x67);
-    put(kGdt + 44, 0x00008B00);
+    put(kGdt + 44, 0x00008900);
     put(kIdt + 8 * 0x30, 0x0008u << 16 | kHandler);
     put(kIdt + 8 * 0x30 + 4, 0x0000EE00);  // interrupt gate, open to ring 3
     put(kTss + 4, kStack);
@@ -170,7 +172,6 @@ class ProbeMachine {
     s.idtr = {kIdt, 0x31 * 8 - 1};
     s.seg[CS].selector = 0x08;
     for (const Seg seg : {ES, SS, DS, FS, GS}) s.seg[seg].selector = 0x10;
-    s.tr = {.selector = 0x28, .access = 0x8B, .base = kTss, .limit = 0x67};
   }
 
   /// Identity for the first MiB; 408000h is a second name of the datum's page.
