@@ -16,6 +16,15 @@
 namespace ringside {
 namespace {
 
+/// kvm_stats_desc as the kernel sees it: in C++ the header's flexible array adds to its size. A name follows.
+struct CounterRow {
+  u32 flags;
+  std::int16_t exponent;
+  u16 size;
+  u32 offset, bucket_size;
+};
+static_assert(sizeof(CounterRow) == 16);
+
 // Where Intel processors without "unrestricted guest" keep what they need to run real mode: unused
 // guest-physical space right below the firmware's reset vector.
 constexpr u64 kIdentityMapPage = 0xFFFBC000, kTssPages = 0xFFFBD000;
@@ -132,13 +141,13 @@ std::vector<KvmCounter> read_kvm_counters(const FileDescriptor& owner) {
   const FileDescriptor fd(kvm_ioctl(owner, KVM_GET_STATS_FD));
   kvm_stats_header header{};
   if (!fd.valid() || ::pread(fd.get(), &header, sizeof header, 0) != sizeof header) return counters;
-  const std::size_t row_bytes = sizeof(kvm_stats_desc) + header.name_size;
+  const std::size_t row_bytes = sizeof(CounterRow) + header.name_size;
   if (header.num_desc > 4096 || header.name_size > 4096) return counters;
   std::vector<char> rows(row_bytes * header.num_desc);
   if (::pread(fd.get(), rows.data(), rows.size(), header.desc_offset) != static_cast<ssize_t>(rows.size()))
     return counters;
   for (u32 i = 0; i < header.num_desc; ++i) {
-    kvm_stats_desc desc{};
+    CounterRow desc{};
     std::memcpy(&desc, &rows[i * row_bytes], sizeof desc);
     if (desc.size != 1) continue;  // a histogram
     KvmCounter counter;

@@ -23,6 +23,7 @@ RunOptions options_of(const GuestOptions& given) {
   options.ram_bytes = parse_memory(given.memory);
   options.cpu = parse_cpu(given.cpu);
   options.sensitive = parse_sensitive(given.sensitive);
+  options.kernel_irqchip = given.irqchip == "kernel";
   options.profile = &cost_profile(given.profile);
   options.command_line = given.append;
   options.limits.instructions = parse_count("--instructions", given.instructions);

@@ -23,6 +23,7 @@ struct GuestOptions {
   std::string instructions = "4G";
   double seconds = 300;
   bool json = false;
+  std::string irqchip = "user";
 };
 
 struct RunCommand : GuestOptions {

@@ -10,6 +10,7 @@
 #include "hypervisor/suggest.h"
 #include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
+#include "ui/cli/kvm_host.h"
 #include "ui/cli/tables.h"
 
 namespace ringside::cli {
@@ -44,6 +45,10 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
       .add_option("--sensitive", o.sensitive,
                   "what sensitive instructions do outside ring 0: trap, or leak as on a real x86")
       ->type_name("trap|leak")
+      ->capture_default_str();
+  command.add_option("--irqchip", o.irqchip, "kvm: who has interrupt controller and timer, user or kernel")
+      ->check(CLI::IsMember({"user", "kernel"}))
+      ->type_name("user|kernel")
       ->capture_default_str();
   command.add_option("--cpu", o.cpu, "processor: 386, 486, pentium, p6")
       ->type_name("MODEL")
@@ -128,6 +133,8 @@ int program(int argc, const char* const* argv) {
   for (CLI::App* command : {&guests_app, &profiles_app, &explain_app})
     command->add_flag("--json", reference_json, "as JSON");
   CLI::App& doctor_app = *app.add_subcommand("doctor", "what this host offers");
+  for (CLI::App* command : {&compare_app, &run_app, &doctor_app})
+    command->add_flag(std::string(kKvmHostOption), kKvmHostHelp);
 
   GuiCommand gui;
   CLI::App& gui_app = *app.add_subcommand("gui", "open the desktop app, or draw a picture of it");
@@ -157,6 +164,7 @@ int program(int argc, const char* const* argv) {
   gui_app.add_flag("--software", gui.software, "do not use OpenGL");
 
   try {
+    if (wants_kvm_host(argc, argv)) become_kvm_host(argc, argv);
     std::vector<std::string> arguments = long_options(argc, argv);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(std::move(arguments));

@@ -62,6 +62,7 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
   config.host.machine.disk = source.make_disk();
   config.host.machine.console_input = options.console_input;
   config.sensitive = options.sensitive;
+  config.kernel_irqchip = options.kernel_irqchip;
   config.command_line = options.command_line;
   return config;
 }

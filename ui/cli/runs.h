@@ -13,6 +13,7 @@ struct RunOptions {
   u64 ram_bytes = 32u << 20;
   CpuModel cpu = CpuModel::P6;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;
+  bool kernel_irqchip = false;
   const CostProfile* profile = nullptr;
   std::string command_line;
   std::string console_input;
