@@ -33,7 +33,12 @@ Host::Host(const HostConfig& config)
 }
 
 u64 Host::now() const {
-  return measured_ + ledger.now() + (cpu.retired() - settled_.instructions) * profile[CostEvent::Instruction];
+  const CpuCounters& c = cpu.counters();
+  const u64 ports = c.port_reads + c.port_writes - settled_.port_reads - settled_.port_writes;
+  const u64 elements = c.string_port_elements - settled_.string_port_elements;
+  return measured_ + ledger.now() +
+         (cpu.retired() - settled_.instructions) * profile[CostEvent::Instruction] +
+         ports * profile[CostEvent::NativePortIo] + elements * profile[CostEvent::DeviceAccess];
 }
 
 void Host::settle() {
@@ -68,7 +73,9 @@ void Host::idle_until(u64 deadline) {
 
 void Host::device_touched() {
   cpu.set_interrupt_line(machine.interrupt_pending());
-  if (machine.exit_code() || machine.reset_cause() || machine.next_deadline() < slice_end_)
+  // A guest that polls a device lets time pass with every access.
+  const u64 deadline = machine.next_deadline();
+  if (machine.exit_code() || machine.reset_cause() || deadline < slice_end_ || deadline <= now())
     cpu.request_stop();
 }
 
