@@ -13,7 +13,7 @@ namespace ringside::cli {
 namespace {
 
 /// QEMU's words of more than one letter; all of them take a value.
-constexpr std::array<std::string_view, 4> kQemuWords{"-append", "-kernel", "-hda", "-cpu"};
+constexpr std::array<std::string_view, 5> kQemuWords{"-append", "-kernel", "-hda", "-cpu", "-gdb"};
 
 /// A number with an optional one-letter suffix; false if it is anything else or does not fit.
 bool parse_number(std::string_view text, std::string_view suffixes, u64 base, u64& value, char& suffix) {
@@ -101,6 +101,18 @@ std::vector<Mode> parse_modes(const std::string& text) {
     at = end + 1;
   }
   return modes;
+}
+
+u16 parse_gdb_port(const std::string& text) {
+  constexpr std::string_view kPrefix = "tcp::";
+  u16 port = 0;
+  const char* const end = text.data() + text.size();
+  if (text.rfind(kPrefix, 0) == 0) {
+    const auto [rest, error] = std::from_chars(text.data() + kPrefix.size(), end, port);
+    if (error == std::errc{} && rest == end) return port;
+  }
+  throw HostError(fmt::format(
+      "-gdb {}: give tcp::PORT with a port from 0 (any free one) to 65535, for example tcp::1234", text));
 }
 
 std::pair<int, int> parse_size(const std::string& text) {

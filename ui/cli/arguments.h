@@ -19,6 +19,7 @@ CpuModel parse_cpu(const std::string& text);
 SensitiveInstructions parse_sensitive(const std::string& text);
 std::vector<Mode> parse_modes(const std::string& text);  ///< "native,trap", "all"
 
+u16 parse_gdb_port(const std::string& text);              ///< "tcp::1234"
 std::pair<int, int> parse_size(const std::string& text);  ///< "1600x900", 640x480 to 7680x4320
 
 inline constexpr u64 kLeastMemory = 1u << 20, kMostMemory = u64{2048} << 20;

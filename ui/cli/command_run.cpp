@@ -10,6 +10,8 @@
 #include "ui/cli/live_console.h"
 #include "ui/cli/report_data.h"
 #include "ui/cli/tables.h"
+#include "ui/debugger/gdb_server.h"
+#include "ui/model/chrome_trace.h"
 
 namespace ringside::cli {
 namespace {
@@ -31,6 +33,24 @@ RunOptions options_of(const GuestOptions& given) {
   options.limits.wall_seconds = given.seconds;
   return options;
 }
+
+/// Writes a run's exits as a trace while it runs.
+class Tracer final : public Watcher {
+ public:
+  Tracer(std::string path, std::string guest) : path_(std::move(path)), guest_(std::move(guest)) {}
+  void started(VirtualMachine& vm) override {
+    trace_ = std::make_unique<model::ChromeTrace>(path_, guest_, vm.mode(), vm.host().hz());
+    vm.observe_exits([this](const ExitRecord& exit) { trace_->record(exit); });
+  }
+  bool step(VirtualMachine&) override { return true; }
+  void finish() {
+    if (trace_) trace_->finish();
+  }
+
+ private:
+  std::string path_, guest_;
+  std::unique_ptr<model::ChromeTrace> trace_;
+};
 
 std::string heading(const std::string& guest, const RunOptions& options, const Style& style) {
   return style.paint(Colour::Bold, fmt::format("Guest {}", printable(guest))) +
@@ -60,7 +80,12 @@ int run_command(const RunCommand& given) {
   const Style style = output_style();
 
   RunReport report;
-  if (given.console) {
+  if (given.console && !given.trace.empty()) throw HostError("--trace and --console exclude each other");
+  if (!given.trace.empty()) {
+    Tracer tracer(given.trace, source.name);
+    report = run_mode(mode, source, options, &tracer);
+    tracer.finish();
+  } else if (given.console) {
     LiveConsole console(given.json ? stderr : stdout);
     report = run_mode(mode, source, options, &console);
   } else {
@@ -80,6 +105,22 @@ int run_command(const RunCommand& given) {
                cost_bars({report}, style), footnotes({report}, style));
   }
   return static_cast<int>(*report.ending);
+}
+
+int debug_command(const RunCommand& given) {
+  const Mode mode = parse_mode(given.mode);
+  const RunOptions options = options_of(given);
+  const GuestSource source = source_of(given);
+  model::Lane lane(mode, source,
+                   {.command_line = options.command_line,
+                    .profile = options.profile,
+                    .sensitive = options.sensitive,
+                    .ram_bytes = options.ram_bytes});
+  if (!lane.available()) throw HostError(fmt::format("mode {}: {}", name(mode), lane.reason()));
+  debugger::serve_gdb(lane, parse_gdb_port(given.gdb),
+                      [](const std::string& line) { fmt::print(stderr, "ringside: {}\n", line); });
+  fmt::print("{}", printable(lane.vm()->host().machine.console()));
+  return lane.ended() ? static_cast<int>(lane.vm()->ending()) : 0;
 }
 
 int compare_command(const CompareCommand& given) {

@@ -29,6 +29,8 @@ struct GuestOptions {
 struct RunCommand : GuestOptions {
   std::string mode = "native";
   bool console = false;
+  std::string trace;  ///< Chrome trace of the exits; empty = none
+  std::string gdb;    ///< "tcp::PORT"; empty = no debugger
 };
 
 struct CompareCommand : GuestOptions {
@@ -47,6 +49,7 @@ struct GuiCommand {
 };
 
 int run_command(const RunCommand&);
+int debug_command(const RunCommand&);  ///< run, with gdb in charge
 int compare_command(const CompareCommand&);
 int guests_command(bool json);
 int profiles_command(const std::string& name, bool json);

@@ -111,6 +111,7 @@ int program(int argc, const char* const* argv) {
   compare_app.add_flag("--csv", compare.csv, "a line per mode")->excludes(json);
 
   RunCommand run;
+  bool gdb_at_default_port = false, freeze = false;
   CLI::App& run_app = *app.add_subcommand("run", "run a guest in one mode");
   add_guest_options(run_app, run);
   run_app.get_option("guest")->description("as for compare");
@@ -119,6 +120,14 @@ int program(int argc, const char* const* argv) {
       ->capture_default_str();
   run_app.add_flag("--console", run.console,
                    "connect this terminal to the guest's serial port; nothing else is printed");
+  run_app.add_option("--trace", run.trace, "write the exits as a Chrome trace, for Perfetto")
+      ->type_name("FILE");
+  run_app
+      .add_option("--gdb", run.gdb,
+                  "wait for gdb before the first instruction: tcp::PORT on the loopback interface")
+      ->type_name("tcp::PORT");
+  run_app.add_flag("-s", gdb_at_default_port, "as -gdb tcp::1234");
+  run_app.add_flag("-S", freeze, "with -s or -gdb, as for QEMU; the guest always waits for gdb");
   run_app.add_flag("--json", run.json,
                    "ringside/run/v1 on standard output (the console then goes to standard error)");
 
@@ -169,7 +178,8 @@ int program(int argc, const char* const* argv) {
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(std::move(arguments));
     if (compare_app.parsed()) return compare_command(compare);
-    if (run_app.parsed()) return run_command(run);
+    if (gdb_at_default_port && run.gdb.empty()) run.gdb = "tcp::1234";
+    if (run_app.parsed()) return run.gdb.empty() ? run_command(run) : debug_command(run);
     if (guests_app.parsed()) return guests_command(reference_json);
     if (profiles_app.parsed()) return profiles_command(profile, reference_json);
     if (explain_app.parsed()) return explain_command(reason, reference_json);

@@ -70,6 +70,7 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
 RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& options, Watcher* watcher) {
   try {
     VirtualMachine vm(source.image_for(mode), vm_config(mode, source, options));
+    if (watcher) watcher->started(vm);
     const auto start = std::chrono::steady_clock::now();
     const auto elapsed = [&] {
       return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

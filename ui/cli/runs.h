@@ -26,6 +26,8 @@ VmConfig vm_config(Mode, const GuestSource&, const RunOptions&);
 class Watcher {
  public:
   virtual ~Watcher() = default;
+  /// Before the first instruction.
+  virtual void started(VirtualMachine&) {}
   /// After every step of some million instructions, and once when the run is over. False ends the run.
   virtual bool step(VirtualMachine&) = 0;
   /// The guest is about to idle for so many cycles. Called only if wants_idle(), and then nobody else lets

@@ -1,0 +1,172 @@
+// The gdb stub: packets in every shape against a real guest, and Debian's gdb itself.
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+#include "tests/catch.h"
+#include "ui/debugger/gdb_target.h"
+#include "ui/debugger/packet.h"
+
+using namespace ringside;
+using namespace ringside::debugger;
+
+namespace {
+
+struct Debuggee {
+  GuestSource source = find_guest("kernel", {}, {});
+  model::Lane lane;
+  GdbTarget target;
+  explicit Debuggee(Mode mode)
+      : lane(mode, source, {.command_line = "run=echo debugged"}), target(lane, [] { return false; }) {}
+
+  u32 reg(unsigned number) {
+    const auto bytes = from_hex(target.answer(fmt::format("p{:x}", number)));
+    REQUIRE(bytes);
+    u32 value = 0;
+    for (unsigned i = 0; i < 4; ++i) value |= static_cast<u32>(static_cast<u8>((*bytes)[i])) << (8 * i);
+    return value;
+  }
+};
+
+constexpr unsigned kEip = 8, kCs = 10;
+
+u32 symbol(const Image& image, const std::string& name) {
+  for (const Symbol& s : image.symbols)
+    if (s.name == name) return s.address;
+  FAIL("no symbol " << name);
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("Packets are framed, checked and taken apart") {
+  CHECK(frame_packet("OK") == "$OK#9a");
+  PacketReader reader;
+  reader.feed("+noise$g#67\x03$bad#00$m0");
+  using Kind = PacketReader::Item::Kind;
+  auto item = reader.next();
+  REQUIRE(item);
+  CHECK(item->kind == Kind::Packet);
+  CHECK(item->data == "g");
+  CHECK(reader.next()->kind == Kind::Interrupt);
+  CHECK(reader.next()->kind == Kind::BadChecksum);
+  CHECK_FALSE(reader.next());  // the rest has not arrived yet
+  const std::string binary = "a$b#c}d*e";
+  reader = {};
+  reader.feed(frame_packet(binary));
+  CHECK(reader.next()->data == binary);
+  reader = {};
+  reader.feed("$" + std::string(2 * kLargestPacket, 'x'));
+  CHECK(reader.next()->kind == Kind::BadChecksum);
+}
+
+TEST_CASE("Breakpoints, steps and memory show the guest its own state in every mode") {
+  const Mode mode = GENERATE(Mode::Native, Mode::Trap, Mode::Para, Mode::Hvm);
+  Debuggee d(mode);
+  INFO("mode " << name(mode));
+  REQUIRE(d.lane.available());
+  const u32 at = symbol(d.source.image_for(mode), "process_fork");
+  CHECK(d.target.answer(fmt::format("Z0,{:x},1", at)) == "OK");
+  CHECK(d.target.answer("c") == "S05");
+  CHECK(d.reg(kEip) == at);
+  if (mode == Mode::Trap) CHECK(d.reg(kCs) == 0x08);  // it runs in ring 1 and believes in ring 0
+  std::array<u8, 4> code{};
+  REQUIRE(d.lane.peek(at, code) == code.size());
+  CHECK(d.target.answer(fmt::format("m{:x},4", at)) ==
+        to_hex({reinterpret_cast<const char*>(code.data()), code.size()}));
+  const u64 here = d.lane.instructions();
+  CHECK(d.target.answer("s") == "S05");
+  CHECK(d.lane.instructions() == here + 1);
+  CHECK(d.target.answer("bs") == "S05");
+  CHECK(d.lane.instructions() == here);
+  CHECK(d.reg(kEip) == at);
+  CHECK(d.target.answer(fmt::format("z0,{:x},1", at)) == "OK");
+  CHECK(d.target.answer("c") == "W00");
+}
+
+TEST_CASE("No packet is too strange") {
+  Debuggee d(Mode::Native);
+  for (const char* packet : {"",
+                             "g1",
+                             "p",
+                             "pzz",
+                             "pffffffff",
+                             "P",
+                             "P0",
+                             "P0=zz",
+                             "P99=00000000",
+                             "m",
+                             "m0",
+                             "m,",
+                             "mffffffff,10",
+                             "m0,ffffffffffff",
+                             "M0,4:zz",
+                             "M0,4:00",
+                             "Mfffffffe,4:00000000",
+                             "Z",
+                             "Z9,0,0",
+                             "Z0,",
+                             "z2,x,y",
+                             "G00",
+                             "q",
+                             "qXfer:features:read:target.xml:0,zz",
+                             "qXfer:features:read:target.xml:ffff,10",
+                             "vCont;x",
+                             "b",
+                             "bx",
+                             "\x01"}) {
+    INFO(packet);
+    const std::string answer = d.target.answer(packet);
+    CHECK((answer.empty() || answer[0] == 'E' || answer == "l" || answer.size() >= 2));
+  }
+  std::mt19937 random(7);
+  for (int i = 0; i < 20'000; ++i) {
+    std::string packet(random() % 24, ' ');
+    for (char& c : packet) c = static_cast<char>(random() % 96 + 32);
+    if (packet.find_first_of("cskDb") == 0 || packet.starts_with("vCont"))
+      continue;  // these let the guest run
+    d.target.answer(packet);
+  }
+  CHECK(d.lane.instructions() == 0);
+}
+
+#if defined(RINGSIDE_PROGRAM)
+TEST_CASE("Debian's gdb debugs the kernel under trap-and-emulate, backwards too", "[oracle]") {
+  if (std::system("command -v gdb >/dev/null") != 0) {
+    WARN("[SKIPPED] gdb is not installed");
+    return;
+  }
+  const std::string log = fmt::format("{}/gdb-test.log", RINGSIDE_BINARY_DIR);
+  const std::string script = fmt::format(
+      "port=$(mktemp); timeout 60 '{0}' run kernel -append 'run=echo x' --mode trap -gdb tcp::0 2>$port "
+      ">/dev/null & "
+      "for i in $(seq 100); do grep -q localhost $port && break; sleep 0.1; done; "
+      "timeout 60 gdb -nx -batch -ex \"target remote $(grep -o 'localhost:[0-9]*' $port)\" -ex 'break "
+      "process_fork' -ex c "
+      "-ex stepi -ex reverse-stepi -ex 'info registers eip' -ex delete -ex c '{1}/guests/kernel.elf' >'{2}' "
+      "2>&1; wait; rm $port",
+      RINGSIDE_PROGRAM, RINGSIDE_BINARY_DIR, log);
+  REQUIRE(std::system(("bash -c \"" +
+                       [&] {
+                         std::string quoted;
+                         for (char c : script)
+                           quoted += (c == '"' || c == '$' || c == '\\') ? std::string("\\") + c
+                                                                         : std::string(1, c);
+                         return quoted;
+                       }() +
+                       "\"")
+                          .c_str()) == 0);
+  std::FILE* file = std::fopen(log.c_str(), "r");
+  REQUIRE(file);
+  std::string text(16384, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  INFO(text);
+  CHECK(text.find("process_fork (frame=") != std::string::npos);
+  CHECK(text.find("<process_fork>") != std::string::npos);
+  CHECK(text.find("exited normally") != std::string::npos);
+}
+#endif
