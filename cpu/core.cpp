@@ -240,14 +240,18 @@ class Runner {
   }
 
   std::optional<CpuExit> handle_fault() {
-    if (c.fault.kind == Fault::Kind::Exception) deliver(c.fault.event, false, c.fault.cr2);
+    if (c.fault.kind == Fault::Kind::Exception) {
+      // A guest that does nothing but fault must not keep the processor for ever.
+      if (end > c.counters.instructions) --end;
+      deliver(c.fault.event, false, c.fault.cr2);
+    }
     if (c.fault.kind == Fault::Kind::None) return std::nullopt;
     c.fault.kind = Fault::Kind::None;
     return std::move(c.fault.exit);
   }
 
   Core& c;
-  const u64 end;
+  u64 end;             ///< CpuCounters::instructions at which the budget is spent
   u32 debug_trap = 0;  ///< DR6 bits
 };
 

@@ -32,38 +32,39 @@ Host::Host(const HostConfig& config)
   ledger.set_active(&profile);
 }
 
-u64 Host::now() const {
+template <class Count>
+void Host::for_each_event(const Count& count) const {
   const CpuCounters& c = cpu.counters();
-  const u64 ports = c.port_reads + c.port_writes - settled_.port_reads - settled_.port_writes;
-  const u64 elements = c.string_port_elements - settled_.string_port_elements;
-  return measured_ + ledger.now() +
-         (cpu.retired() - settled_.instructions) * profile[CostEvent::Instruction] +
-         ports * profile[CostEvent::NativePortIo] + elements * profile[CostEvent::DeviceAccess];
+  const auto since = [&](u64 CpuCounters::*field) { return c.*field - settled_.*field; };
+  count(CostEvent::Instruction, cpu.retired() - settled_.instructions);
+  count(CostEvent::StringIteration, since(&CpuCounters::rep_iterations));
+  count(CostEvent::NativePortIo, since(&CpuCounters::port_reads) + since(&CpuCounters::port_writes));
+  count(CostEvent::DeviceAccess, since(&CpuCounters::string_port_elements));
+  count(CostEvent::NativeCr3Write, since(&CpuCounters::cr3_writes));
+  count(CostEvent::SystemCallDelivery,
+        since(&CpuCounters::software_interrupts) + since(&CpuCounters::sysenters));
+  count(CostEvent::ExceptionDelivery,
+        since(&CpuCounters::exceptions) + since(&CpuCounters::external_interrupts));
+  count(CostEvent::PageFaultDelivery, since(&CpuCounters::page_faults));
+  // The leaf of a walk comes from L2; what lies above it is in the page-walk cache.
+  const u64 references = since(&CpuCounters::walk_references);
+  const u64 leaves = std::min(since(&CpuCounters::tlb_misses), references);
+  count(CostEvent::WalkReferenceL2, leaves);
+  count(CostEvent::WalkReferenceCached, references - leaves);
+}
+
+u64 Host::now() const {
+  u64 cycles = measured_ + ledger.now();
+  for_each_event([&](CostEvent event, u64 n) { cycles += n * profile[event]; });
+  return cycles;
 }
 
 void Host::settle() {
-  const CpuCounters& c = cpu.counters();
-  auto count = [&](CostEvent event, u64 CpuCounters::*field) {
-    ledger.count(event, c.*field - settled_.*field);
-  };
-  count(CostEvent::Instruction, &CpuCounters::instructions);
-  count(CostEvent::StringIteration, &CpuCounters::rep_iterations);
-  count(CostEvent::NativePortIo, &CpuCounters::port_reads);
-  count(CostEvent::NativePortIo, &CpuCounters::port_writes);
-  count(CostEvent::DeviceAccess, &CpuCounters::string_port_elements);
-  count(CostEvent::NativeCr3Write, &CpuCounters::cr3_writes);
-  count(CostEvent::SystemCallDelivery, &CpuCounters::software_interrupts);
-  count(CostEvent::SystemCallDelivery, &CpuCounters::sysenters);
-  count(CostEvent::ExceptionDelivery, &CpuCounters::exceptions);
-  count(CostEvent::ExceptionDelivery, &CpuCounters::external_interrupts);
-  count(CostEvent::PageFaultDelivery, &CpuCounters::page_faults);
-  // The leaf of a walk comes from L2; what lies above it is in the page-walk cache.
-  const u64 walks = c.tlb_misses - settled_.tlb_misses;
-  const u64 references = c.walk_references - settled_.walk_references;
-  const u64 leaves = std::min(walks, references);
-  ledger.count(CostEvent::WalkReferenceL2, leaves);
-  ledger.count(CostEvent::WalkReferenceCached, references - leaves);
-  settled_ = c;
+  for_each_event([&](CostEvent event, u64 n) {
+    if (n) ledger.count(event, n);
+  });
+  settled_ = cpu.counters();
+  settled_.instructions = cpu.retired();
 }
 
 void Host::idle_until(u64 deadline) {
@@ -75,7 +76,8 @@ void Host::device_touched() {
   cpu.set_interrupt_line(machine.interrupt_pending());
   // A guest that polls a device lets time pass with every access.
   const u64 deadline = machine.next_deadline();
-  if (machine.exit_code() || machine.reset_cause() || deadline < slice_end_ || deadline <= now())
+  if (machine.exit_code() || machine.reset_cause() || deadline < slice_end_ ||
+      (deadline != Machine::kNever && deadline <= now()))
     cpu.request_stop();
 }
 
@@ -114,9 +116,6 @@ u8 Host::acknowledge_interrupt() {
 }
 
 // Settled first: a guest that measures itself must see what its faults and port accesses cost.
-u64 Host::read_tsc() {
-  settle();
-  return now();
-}
+u64 Host::read_tsc() { return now(); }
 
 }  // namespace ringside

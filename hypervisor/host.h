@@ -73,6 +73,9 @@ class Host final : public Bus, public Clock {
   u64 read_tsc() override;
 
   void device_touched();
+  /// What the processor has counted and settle() has not yet moved.
+  template <class Count>
+  void for_each_event(const Count& count) const;
 
   CpuCounters settled_;
   u64 slice_end_ = 0;

@@ -113,22 +113,37 @@ bool VirtualMachine::wait_for_event(const Limits& limits) {
   return true;
 }
 
-VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) {
+void VirtualMachine::begin_slice() {
   let_devices_act();
-  const bool waiting = monitor_->event_waiting();
+  waiting_at_start_ = monitor_->event_waiting();
   monitor_->before_entry();
-
   const u64 now = host_->now(), deadline = next_deadline();
-  const u64 slice = deadline <= now ? 1 : std::min(deadline - now, kLongestSlice);
+  slice_left_ = deadline <= now ? 1 : std::min(deadline - now, kLongestSlice);
   host_->set_slice_end(deadline);
-  const u64 before = host_->cpu.retired();
-  const Exit exit = monitor_->enter(std::min(budget, slice));
+}
+
+VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) {
+  if (slice_left_ == 0) begin_slice();
+  const u64 granted = std::min(budget, slice_left_);
+  const CpuCounters& counters = host_->cpu.counters();
+  const auto spent = [&] { return counters.instructions + counters.exceptions + counters.page_faults; };
+  const u64 before = counters.instructions, spent_before = spent();
+  const Exit exit = monitor_->enter(granted);
   host_->settle();
 
   if (const auto* stop = std::get_if<exits::DebugStop>(&exit)) {
+    slice_left_ -= std::min(slice_left_, spent() - spent_before);
     debug_stop_ = *stop;
     return Entry::Debug;
   }
+  if (std::holds_alternative<exits::BudgetSpent>(exit)) {
+    slice_left_ -= granted;
+    if (slice_left_ > 0) {  // the budget was shorter than the slice
+      if (counters.instructions == before) ++fruitless_;
+      return Entry::Slice;
+    }
+  }
+  slice_left_ = 0;
   const bool slice_over =
       std::holds_alternative<exits::BudgetSpent>(exit) || std::holds_alternative<exits::Stopped>(exit);
   ExitRecord record;
@@ -145,7 +160,7 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   if (observer_ && host_->ledger.exits_closed() != record.index) report_exit(record, exit);
   if (outcome.kind == Outcome::Kind::Advance)
     ++emulated_;
-  else if (host_->cpu.retired() == before)
+  else if (counters.instructions == before)
     ++fruitless_;
   if (const auto code = host_->machine.exit_code()) {
     guest_status_ = *code;
@@ -165,7 +180,7 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
     wait_for_event(limits);
   } else if (slice_over) {
     let_devices_act();
-    if (!waiting && monitor_->event_waiting()) monitor_->interrupt_guest();
+    if (!waiting_at_start_ && monitor_->event_waiting()) monitor_->interrupt_guest();
   }
   return slice_over ? Entry::Slice : Entry::Exit;
 }

@@ -102,6 +102,7 @@ class VirtualMachine {
   bool wait_for_event(const Limits& limits);
   u64 next_deadline() const;
   void let_devices_act();
+  void begin_slice();
   void end(Ending, std::string why);
   void report_exit(const ExitRecord& before, const Exit& exit);
   VmConfig config_;
@@ -111,6 +112,11 @@ class VirtualMachine {
   std::atomic<bool> stop_requested_{false};
   std::function<void(const ExitRecord&)> observer_;
   std::optional<exits::DebugStop> debug_stop_;
+  // A slice is what the guest may run until a device wants to act. It is fixed when it begins; a budget or a
+  // breakpoint that interrupts it does not change where it ends, so that a run comes out the same however it
+  // is cut up.
+  u64 slice_left_ = 0;
+  bool waiting_at_start_ = false;  ///< an interrupt was pending already when the slice began
   u64 emulated_ = 0, fruitless_ = 0;
   bool ended_ = false;
   Ending ending_ = Ending::Budget;
