@@ -129,6 +129,8 @@ class Runner {
   }
 
   bool shadowed() const { return c.s.sti_shadow || c.s.mov_ss_shadow; }
+  /// Somebody waits for the moment at which an interrupt could be delivered.
+  bool interrupt_awaited() const { return c.interrupt_line || (c.vmcs && c.vmcs->interrupt_window_exiting); }
 
   /// Between two instructions: an exit, or nothing; an event that ended in a fault is in c.fault.
   std::optional<CpuExit> boundary() {
@@ -200,7 +202,7 @@ class Runner {
     const bool trap = c.s.eflags & eflags::TF;
     const i64 remaining = static_cast<i64>(std::min<u64>(end - c.counters.instructions, kSlice));
     const bool single = trap || c.x.debugging || remaining < i64{BlockCache::kMaxInstructions} ||
-                        (shadowed() && c.interrupt_line);
+                        (shadowed() && interrupt_awaited());
     c.s.sti_shadow = c.s.mov_ss_shadow = false;
     c.s.eflags &= ~eflags::RF;
     c.x.debug_causes = 0;
