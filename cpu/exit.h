@@ -102,6 +102,7 @@ struct IoInstruction {
   LinearAddr linear{};
   u8 length;
   bool address32 = true;  ///< strings: (E)SI, (E)DI and (E)CX are 32 bits wide
+  Seg segment = DS;       ///< strings: that of the operand
 };
 /// A guest-physical access that the EPT does not permit. Bits as in the exit qualification (SDM table 28-7).
 struct EptViolation {

@@ -64,7 +64,10 @@ struct String {
                  static_cast<u8>(i.length())))
       return true;
     if (c.fault.kind == Fault::Kind::Exit)
-      if (auto* e = std::get_if<exits::IoInstruction>(&c.fault.exit)) e->address32 = sizeof(A) == 4;
+      if (auto* e = std::get_if<exits::IoInstruction>(&c.fault.exit)) {
+        e->address32 = sizeof(A) == 4;
+        e->segment = seg;
+      }
     return false;
   }
   bool repeated = false;

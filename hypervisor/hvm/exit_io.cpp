@@ -15,6 +15,12 @@ constexpr u32 replace_low(u32 whole, u32 low, unsigned bytes) {
   return (whole & ~mask_of(bytes)) | (low & mask_of(bytes));
 }
 
+/// Below the limit of a segment that expands upwards.
+constexpr bool surely_inside(const SegmentRegister& r, u32 offset, unsigned bytes) {
+  const bool expand_down = !r.code() && (r.access & access_rights::kExpandDownOrConforming);
+  return !expand_down && u64{offset} + bytes - 1 <= r.limit;
+}
+
 }  // namespace
 
 Outcome VmxMonitor::on(const exits::IoInstruction& e) {
@@ -35,11 +41,11 @@ Outcome VmxMonitor::on(const exits::IoInstruction& e) {
 Outcome VmxMonitor::string_io(const exits::IoInstruction& e) {
   CpuState& s = guest();
   MonitoredOperands memory(*this, s);
-  const unsigned address_bytes = e.address32 ? 4 : 2;
-  const u32 step = s.eflags & eflags::DF ? 0u - e.size : e.size;
+  const SegmentRegister& segment = s.seg[e.segment];
+  const u32 mask = mask_of(e.address32 ? 4 : 2), step = s.eflags & eflags::DF ? 0u - e.size : e.size;
   u32 &index = s.gpr[e.in ? EDI : ESI], &count = s.gpr[ECX];
   host.ledger.count(CostEvent::UserSpaceRoundTrip);
-  for (LinearAddr at = e.linear; at.page() == e.linear.page(); at = at + step) {
+  for (LinearAddr at = e.linear;;) {
     u32 value = 0;
     // A fault must come before the device has given the datum away.
     if (!(e.in ? memory.check(at, e.size, Access::Write) : memory.read(at, e.size, value)))
@@ -49,14 +55,15 @@ Outcome VmxMonitor::string_io(const exits::IoInstruction& e) {
       host.machine.port_out(e.port, value, e.size);
     else if (!memory.write(at, e.size, host.machine.port_in(e.port, e.size)))
       return inject_fault(memory.fault);
-    index = replace_low(index, index + step, address_bytes);
+    index = (index & ~mask) | ((index + step) & mask);
     if (!e.rep) return advance(e.length);
-    count = replace_low(count, count - 1, address_bytes);
-    if (!(count & mask_of(address_bytes))) return advance(e.length);
-    if (!(index & mask_of(address_bytes)))
-      break;  // the offset has wrapped around, the linear address has not
+    count = (count & ~mask) | ((count - 1) & mask);
+    if (!(count & mask)) return advance(e.length);
+    // Where the next element is not certainly in the same page and segment, the processor checks it anew.
+    at = LinearAddr(segment.base + (index & mask));
+    if (at.page() != e.linear.page() || !surely_inside(segment, index & mask, e.size))
+      return Outcome::retry();
   }
-  return Outcome::retry();
 }
 
 }  // namespace ringside
