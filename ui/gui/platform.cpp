@@ -56,30 +56,39 @@ Input pump() {
   return input;
 }
 
-class Window : public Platform {
- public:
-  Window(int width, int height, Uint32 flags) {
+/// SDL's video, opened once: after a failed attempt with OpenGL a second start of it is not reliable.
+struct Video {
+  Video() {
     if (SDL_Init(SDL_INIT_VIDEO) != 0)
       throw HostError(std::string("SDL cannot open a display: ") + SDL_GetError() +
                       ". Without one, use: ringside gui --screenshot FILE.png");
     check_video_driver();
-    window_ = SDL_CreateWindow(kTitle, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
-                               flags | SDL_WINDOW_RESIZABLE);
+  }
+  ~Video() { SDL_QuitSubSystem(SDL_INIT_VIDEO); }
+};
+
+class Window : public Platform {
+ public:
+  Window(std::shared_ptr<Video> video, int width, int height, Uint32 flags)
+      : video_(std::move(video)),
+        window_(SDL_CreateWindow(kTitle, SDL_WINDOWPOS_CENTERED, SDL_WINDOWPOS_CENTERED, width, height,
+                                 flags | SDL_WINDOW_RESIZABLE)) {
     if (!window_) throw HostError(std::string("SDL cannot open a window: ") + SDL_GetError());
   }
-  ~Window() override {
-    if (window_) SDL_DestroyWindow(window_);
-    SDL_QuitSubSystem(SDL_INIT_VIDEO);
-  }
+  ~Window() override { SDL_DestroyWindow(window_); }
   Input poll() override { return pump(); }
 
+ private:
+  std::shared_ptr<Video> video_;
+
  protected:
-  SDL_Window* window_ = nullptr;
+  SDL_Window* window_;
 };
 
 class OpenGlWindow final : public Window {
  public:
-  OpenGlWindow(int width, int height) : Window(width, height, (set_attributes(), SDL_WINDOW_OPENGL)) {
+  OpenGlWindow(std::shared_ptr<Video> video, int width, int height)
+      : Window(std::move(video), width, height, (set_attributes(), SDL_WINDOW_OPENGL)) {
     context_ = SDL_GL_CreateContext(window_);
     if (!context_) throw HostError(std::string("no OpenGL 3: ") + SDL_GetError());
     SDL_GL_MakeCurrent(window_, context_);
@@ -139,8 +148,8 @@ class OpenGlWindow final : public Window {
 
 class SoftwareWindow final : public Window {
  public:
-  SoftwareWindow(int width, int height)
-      : Window(width, height, (SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"), 0)) {
+  SoftwareWindow(std::shared_ptr<Video> video, int width, int height)
+      : Window(std::move(video), width, height, (SDL_SetHint(SDL_HINT_FRAMEBUFFER_ACCELERATION, "0"), 0)) {
 #if IMGUI_VERSION_NUM >= 18900
     ImGui_ImplSDL2_InitForSDLRenderer(window_, nullptr);
 #else
@@ -195,15 +204,16 @@ class SoftwareWindow final : public Window {
 }  // namespace
 
 std::unique_ptr<Platform> Platform::open_window(int width, int height, bool software) {
+  auto video = std::make_shared<Video>();
   if (!software) {
     try {
-      auto window = std::make_unique<OpenGlWindow>(width, height);
+      auto window = std::make_unique<OpenGlWindow>(video, width, height);
       if (!window->software()) return window;
     } catch (const HostError&) {
       // No usable OpenGL: the rasteriser needs none.
     }
   }
-  return std::make_unique<SoftwareWindow>(width, height);
+  return std::make_unique<SoftwareWindow>(video, width, height);
 }
 
 Headless::Headless(int width, int height) : picture_(width, height) {
