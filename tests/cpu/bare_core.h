@@ -12,7 +12,7 @@
 namespace ringside::test {
 
 /// Ports and devices that record what reaches them.
-struct RecordingBus : Bus {
+struct BenchBus : Bus {
   struct Access {
     char kind;  ///< 'i', 'o', 'r', 'w'
     u64 address;
@@ -153,7 +153,7 @@ class BareCore {
   }
 
   MachineMemory memory;
-  RecordingBus bus;
+  BenchBus bus;
   Cpu cpu;
   Core& c;
 };
