@@ -140,10 +140,10 @@ TEST_CASE("what sensitive instructions do outside ring 0, by policy", "[system][
           REQUIRE(recorded() == (records ? 1u : 0u));
         };
         const bool leaks = deprivileged && !trap;
-        expect(pushf_image(b.c, true, value), trap && kernel_ring, leaks && kernel_ring);
-        expect(popf(b.c, true, eflags::IF), trap && kernel_ring, false);  // changes nothing
+        expect(pushf_image(b.c, true, value), trap && ring, leaks && kernel_ring);
+        expect(popf(b.c, true, eflags::IF), trap && ring, false);  // changes nothing
         b.c.s.eflags = eflags::kFixedOne | eflags::IF;
-        expect(popf(b.c, true, 0), trap && kernel_ring, leaks && kernel_ring);
+        expect(popf(b.c, true, 0), trap && ring, leaks && kernel_ring);
         b.c.s.eflags = eflags::kFixedOne | eflags::IF;
         expect(smsw(b.c, value, 3), trap && ring, leaks && ring);
         expect(store_descriptor_table(b.c, true, table, 3), trap && ring, leaks && ring);
