@@ -141,7 +141,7 @@ TEST_CASE("what sensitive instructions do outside ring 0, by policy", "[system][
         };
         const bool leaks = deprivileged && !trap;
         expect(pushf_image(b.c, true, value), trap && ring, leaks && kernel_ring);
-        expect(popf(b.c, true, eflags::IF), trap && ring, false);  // changes nothing
+        expect(popf(b.c, true, eflags::IF), trap && ring, leaks && kernel_ring);
         b.c.s.eflags = eflags::kFixedOne | eflags::IF;
         expect(popf(b.c, true, 0), trap && ring, leaks && kernel_ring);
         b.c.s.eflags = eflags::kFixedOne | eflags::IF;
