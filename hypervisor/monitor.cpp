@@ -56,7 +56,9 @@ Outcome Monitor::on(const exits::TaskSwitch&) { return unhandled("task switch");
 Outcome Monitor::on(const exits::InvalidGuestState& e) {
   return unhandled(fmt::format("invalid guest state ({})", e.why));
 }
-Outcome Monitor::on(const exits::PortAccess& e) { return unhandled(fmt::format("access to port {:X}h", e.port)); }
+Outcome Monitor::on(const exits::PortAccess& e) {
+  return unhandled(fmt::format("access to port {:X}h", e.port));
+}
 Outcome Monitor::on(const exits::MmioAccess& e) {
   return unhandled(fmt::format("memory-mapped access to {:X}h", e.address.value));
 }

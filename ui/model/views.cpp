@@ -52,8 +52,8 @@ PageWalk guest_walk(VirtualMachine& vm, LinearAddr address) {
 void append(std::vector<WalkRow>& rows, const PageWalk& walk, std::string_view owner) {
   for (u8 i = 0; i < walk.count; ++i) {
     const WalkStep& step = walk.steps[i];
-    rows.push_back({fmt::format("{} {}", owner, level_name(step.level)), step.entry_address, step.entry,
-                    true, step_meaning(step)});
+    rows.push_back({fmt::format("{} {}", owner, level_name(step.level)), step.entry_address, step.entry, true,
+                    step_meaning(step)});
   }
 }
 
@@ -106,8 +106,8 @@ PageWalkView walk_view(VirtualMachine& vm, LinearAddr address) {
       view.hardware.push_back({fmt::format("EPT, {} levels", nested), row.address, 0, false,
                                fmt::format("for the {}", row.table)});
     if (guest.ok)
-      view.hardware.push_back({fmt::format("EPT, {} levels", nested), guest.physical, 0, false,
-                               "for the page itself"});
+      view.hardware.push_back(
+          {fmt::format("EPT, {} levels", nested), guest.physical, 0, false, "for the page itself"});
     view.verdict = fmt::format("({} + 1) x ({} + 1) - 1 = {} memory references on a TLB miss", n, nested,
                                view.references);
   } else {
