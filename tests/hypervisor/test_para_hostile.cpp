@@ -9,7 +9,7 @@ namespace {
 
 TEST_CASE("hostile paravirtual guests stay in their machine", "[para]") {
   std::mt19937 random(1974);
-  const int guests = RINGSIDE_SANITIZED ? 300 : 3000;
+  const int guests = RINGSIDE_SANITIZED ? 1200 : 3000;
   int survivors = 0;
   for (int i = 0; i < guests; ++i) {
     std::vector<u8> script(200 + random() % 4000);
