@@ -23,7 +23,8 @@ struct NullBus : Bus {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   constexpr u32 kRam = 1 << 16;
-  if (size < 16) return 0;
+  constexpr std::size_t kHeader = 16;
+  if (size <= kHeader) return 0;
   MachineMemory memory(kRam);
   NullBus bus;
   Cpu cpu(memory, bus, {});
@@ -38,8 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   memory.set_kind(MachinePhys(0xE000), kPageSize, PageKind::Rom);
   memory.set_kind(MachinePhys(0xF000), kPageSize, PageKind::Mmio);
   c.s.cr3 = data[2] % 16 * kPageSize;
-  for (u32 at = 0; at < kRam; at++) memory.data()[at] = data[16 + at % (size - 16 ? size - 16 : 1)];
-  if (size == 16) return 0;
+  for (u32 at = 0; at < kRam; at++) memory.data()[at] = data[kHeader + at % (size - kHeader)];
 
   for (u32 n = 0; n < 64; n++) {
     u32 linear;

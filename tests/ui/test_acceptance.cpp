@@ -67,15 +67,15 @@ TEST_CASE("the kernel's tour prints the same under every technique, with a hundr
   check_same_console(reports);
   CHECK(seconds < 20);
   // The guest's own tick is what makes preemption and interrupt virtualization visible.
-  CHECK(reports.at(Mode::Trap).exit_samples(ExitReason::ExternalInterrupt) >= 100);
-  CHECK(reports.at(Mode::Hvm).exit_samples(ExitReason::ExternalInterrupt) +
-            reports.at(Mode::Hvm).exit_samples(ExitReason::Hlt) >=
-        100);
+  // A tick interrupts the running guest, or ends its HLT.
+  for (Mode mode : {Mode::Trap, Mode::Hvm})
+    CHECK(reports.at(mode).exit_samples(ExitReason::ExternalInterrupt) +
+              reports.at(mode).exit_samples(ExitReason::Hlt) >=
+          100);
 }
 
 TEST_CASE("a short session prints the same under every technique") {
   check_same_console(compare("kernel", "run=echo one two,ls,cat readme | wc,syscalls 50,forkwait 5,crash"));
-  check_same_console(compare("hello", ""));
 }
 
 TEST_CASE("bare metal has no exits; the processor's own work is attributed") {
