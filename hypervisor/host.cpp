@@ -115,7 +115,8 @@ u8 Host::acknowledge_interrupt() {
   return vector;
 }
 
-// Settled first: a guest that measures itself must see what its faults and port accesses cost.
+// now() prices all that has happened: a guest that measures itself must see what its faults and port accesses
+// cost.
 u64 Host::read_tsc() { return now(); }
 
 }  // namespace ringside
