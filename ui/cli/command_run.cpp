@@ -54,10 +54,10 @@ class Tracer final : public Watcher {
 
 std::string heading(const std::string& guest, const RunOptions& options, const Style& style) {
   return style.paint(Colour::Bold, fmt::format("Guest {}", printable(guest))) +
-         fmt::format(", {} MiB, prices of {} ({:.1f} GHz), sensitive instructions {}\n\n",
+         fmt::format(", {} MiB, prices of {} ({:.1f} GHz), under trap sensitive instructions {}\n\n",
                      options.ram_bytes >> 20, options.profile->name,
                      static_cast<double>(options.profile->hz) / 1e9,
-                     options.sensitive == SensitiveInstructions::Trap ? "trap" : "leak");
+                     options.sensitive == SensitiveInstructions::Trap ? "reach the monitor" : "leak");
 }
 
 std::string quoted_console(const std::string& text, const Style& style) {
