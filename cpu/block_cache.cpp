@@ -29,7 +29,7 @@ bool BlockCache::translate(Core& c, LinearAddr address, MachinePhys& physical) {
   const u32 page = address.page().value;
   if (e.page != page || e.epoch != epoch_) {
     MachinePhys found;
-    if (!translate_code(c, LinearAddr(page), found)) return false;
+    if (!translate_code(c, address, found)) return false;  // the whole address: a fault shows it in CR2
     if (e.epoch == epoch_) new_generation(c);  // evicts a translation that cached branch targets rely on
     e = {page, epoch_, found.page().value};
   }

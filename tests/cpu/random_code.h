@@ -22,7 +22,9 @@ struct RandomCode {
   std::vector<u8> bytes;
   std::vector<u32> unit_ends;  ///< offsets at which the code may be cut
 
-  RandomCode(u64 seed, u32 units) : random_(seed) {
+  /// `data` and `stack` say where the two pages lie.
+  RandomCode(u64 seed, u32 units, u32 data = kData, u32 stack = kStack)
+      : random_(seed), data_(data), stack_middle_(stack + 0x800) {
     for (u32 i = 0; i < units; i++) {
       unit();
       unit_ends.push_back(static_cast<u32>(bytes.size()));
@@ -77,7 +79,7 @@ struct RandomCode {
   Operand memory_operand(u32 bytes_needed = 8) {
     Operand o;
     o.memory = true;
-    const u32 target = kData + 16 + below(4096 - 32 - bytes_needed);
+    const u32 target = data_ + 16 + below(4096 - 32 - bytes_needed);
     o.form = below(4);
     o.base = pointer();
     o.index = pointer();
@@ -124,7 +126,7 @@ struct RandomCode {
   void settle(u32 defined) {
     static constexpr struct { u32 flag, condition; } kTests[] = {{O, 0}, {C, 2}, {Z, 4}, {S, 8}, {P, 10}};
     for (const auto& t : kTests)
-      if ((defined & t.flag) && chance(2)) b(0x0F), b(0x90 | t.condition), b(5), d(kData + below(4000));
+      if ((defined & t.flag) && chance(2)) b(0x0F), b(0x90 | t.condition), b(5), d(data_ + below(4000));
     b(0x3D), d(value());
   }
 
@@ -284,7 +286,7 @@ struct RandomCode {
       if (chance(2)) {
         o.memory = true;
         o.form = 0;
-        o.disp = kData + 64 + below(3900);
+        o.disp = data_ + 64 + below(3900);
       } else {
         o.r = reg(s);
       }
@@ -337,8 +339,8 @@ struct RandomCode {
     const Size s = size();
     const u32 op = kOps[below(5)];
     const bool down = chance(3);
-    load(6, kData + 1024 + below(2000)), load(7, kData + 1024 + below(2000));
-    if (chance(2)) load(7, kData + 1200), load(6, kData + 1200 + below(9) - 4);  // overlapping
+    load(6, data_ + 1024 + below(2000)), load(7, data_ + 1024 + below(2000));
+    if (chance(2)) load(7, data_ + 1200), load(6, data_ + 1200 + below(9) - 4);  // overlapping
     const u32 repeat = below(3);
     if (repeat) load(1, below(40));
     if (down) b(0xFD);
@@ -371,7 +373,7 @@ struct RandomCode {
       }
       default: b(0x60 + below(2));
     }
-    if (chance(3)) load(4, kStackMiddle);
+    if (chance(3)) load(4, stack_middle_);
   }
   void exchange() {
     const u32 form = below(4);
@@ -425,8 +427,8 @@ struct RandomCode {
     switch (below(5)) {
       case 0: prefix(wide()), b(0x98); break;
       case 1: prefix(wide()), b(0x99); break;
-      case 2: b(0xA0 + below(4)), d(kData + below(4000)); break;
-      case 3: load(3, kData + below(3000)), b(0xD7); break;  // XLAT
+      case 2: b(0xA0 + below(4)), d(data_ + below(4000)); break;
+      case 3: load(3, data_ + below(3000)), b(0xD7); break;  // XLAT
       default: {
         const Size s = size();
         prefix(s), b(0xA8 + (s != Byte)), immediate(s, value()), settle(kAll & ~A);
@@ -444,18 +446,18 @@ struct RandomCode {
     b(0xFE + (s != Byte)), modrm(o, below(2));
   }
   void frame() {
-    load(4, kStackMiddle);
+    load(4, stack_middle_);
     if (chance(2)) {
-      load(5, kStackMiddle + 128);
+      load(5, stack_middle_ + 128);
       b(0xC8), w(below(64)), b(below(4));
     } else {
-      load(5, kStackMiddle + below(256));
+      load(5, stack_middle_ + below(256));
       b(0xC9);
     }
-    load(4, kStackMiddle);
+    load(4, stack_middle_);
   }
   void bound() {
-    const u32 at = kData + below(4000) / 8 * 8, r = pointer();
+    const u32 at = data_ + below(4000) / 8 * 8, r = pointer();
     b(0xC7), b(5), d(at), d(0x80000000 | value());
     b(0xC7), b(5), d(at + 4), d(value() & 0x7FFFFFFF);
     b(0x62), b(r << 3 | 5), d(at);
@@ -466,6 +468,7 @@ struct RandomCode {
   }
 
   std::mt19937_64 random_;
+  const u32 data_, stack_middle_;
   u32 avoid_ = 0;
 };
 
