@@ -9,9 +9,12 @@ namespace ringside::labs::lab01 {
 namespace {
 
 std::string tour(const Check& c) {
-  return fmt::format("run=forkwait {},pagetouch {}", c.seeded("forkwait", 4, 19), c.seeded("pagetouch", 8, 40));
+  return fmt::format("run=forkwait {},pagetouch {}", c.seeded("forkwait", 4, 19),
+                     c.seeded("pagetouch", 8, 40));
 }
-std::string word(const Check& c) { return fmt::format("run=echo {}", std::string(c.seeded("word", 4, 12), 'x')); }
+std::string word(const Check& c) {
+  return fmt::format("run=echo {}", std::string(c.seeded("word", 4, 12), 'x'));
+}
 
 u64 io_number(const Check& c) { return c.seeded("io", 20, 90); }
 u64 cr_number(const Check& c) { return c.seeded("cr", 20, 90); }
@@ -26,8 +29,11 @@ Tour take_tour(const std::string& command_line) {
 }
 
 u64 exits_per_character(const std::string& command_line) {
-  const auto io = [](const std::string& text) { return run_guest({.command_line = text}).exit_samples(ExitReason::IoInstruction); };
-  // A character more on the command line is printed twice: by the kernel, that echoes the command, and by the program.
+  const auto io = [](const std::string& text) {
+    return run_guest({.command_line = text}).exit_samples(ExitReason::IoInstruction);
+  };
+  // A character more on the command line is printed twice: by the kernel, that echoes the command, and by the
+  // program.
   return (io(command_line + "x") - io(command_line)) / 2;
 }
 
@@ -35,12 +41,15 @@ u64 exits_per_character(const std::string& command_line) {
 std::string tally(const Check& c) {
   std::string text = read_file(c.lab.folder / "solution" / "tally.S");
   for (const auto& [key, value] : {std::pair{"${io}", io_number(c)}, {"${cr}", cr_number(c)}})
-    for (std::size_t at; (at = text.find(key)) != std::string::npos;) text.replace(at, std::string(key).size(), std::to_string(value));
+    for (std::size_t at; (at = text.find(key)) != std::string::npos;)
+      text.replace(at, std::string(key).size(), std::to_string(value));
   return text;
 }
 
 RunReport run_tally(const Check& c, Mode mode) {
-  return run_guest({.image = load_image((c.work.folder() / "out" / "guest.elf").string()), .mode = mode, .ram_bytes = u64{4} << 20,
+  return run_guest({.image = load_image((c.work.folder() / "out" / "guest.elf").string()),
+                    .mode = mode,
+                    .ram_bytes = u64{4} << 20,
                     .instructions = 10'000'000});
 }
 
@@ -70,7 +79,8 @@ std::string assignment(const Check& c) {
   return fmt::format(
       "Your command lines: ringside compare kernel -m 8 -append \"{}\"\n"
       "                    ringside run kernel --mode trap -m 8 -append \"{}\"\n"
-      "Your tally.S leaves {} times for IO_INSTRUCTION (the last OUT to port F4h included) and {} times for CR_ACCESS under trap.",
+      "Your tally.S leaves {} times for IO_INSTRUCTION (the last OUT to port F4h included) and {} times for "
+      "CR_ACCESS under trap.",
       tour(c), word(c), io_number(c), cr_number(c));
 }
 
@@ -79,13 +89,18 @@ void checks(Check& c) {
   const Tour t = take_tour(tour(c));
 
   Figures totals(given);
-  totals.expect("trap-exits", t.trap.exit_samples()).expect("para-exits", t.para.exit_samples()).expect("hvm-exits", t.hvm.exit_samples());
-  totals.otherwise("cycles", [&](u64 v) { return v == t.trap.exit_cycles() || v == t.para.exit_cycles() || v == t.hvm.exit_cycles(); });
+  totals.expect("trap-exits", t.trap.exit_samples())
+      .expect("para-exits", t.para.exit_samples())
+      .expect("hvm-exits", t.hvm.exit_samples());
+  totals.otherwise("cycles", [&](u64 v) {
+    return v == t.trap.exit_cycles() || v == t.para.exit_cycles() || v == t.hvm.exit_cycles();
+  });
   totals.otherwise("native-first", [&](u64 v) { return v == 0; });
   totals.settle(c, "totals", "other-student");
 
   Figures tables(given);
-  tables.expect("trap-page-tables", t.trap.exit_samples(ExitTopic::PageTables)).expect("hvm-page-tables", t.hvm.exit_samples(ExitTopic::PageTables));
+  tables.expect("trap-page-tables", t.trap.exit_samples(ExitTopic::PageTables))
+      .expect("hvm-page-tables", t.hvm.exit_samples(ExitTopic::PageTables));
   tables.settle(c, "pagetables", "topic");
 
   Figures character(given);
@@ -97,7 +112,10 @@ void checks(Check& c) {
   if (said("cheapest") == least && said("dearest") == most)
     c.pass("cheapest");
   else
-    c.fail("cheapest", fmt::format("cheapest '{}' and dearest '{}' are not what the row says", said("cheapest"), said("dearest")), "overhead");
+    c.fail("cheapest",
+           fmt::format("cheapest '{}' and dearest '{}' are not what the row says", said("cheapest"),
+                       said("dearest")),
+           "overhead");
 
   if (const std::string errors = c.work.build_guest({"tally.S"}); !errors.empty()) {
     c.grade.output = errors;

@@ -11,7 +11,9 @@ Figures& Figures::expect(std::string key, u64 value) {
   return *this;
 }
 
-void Figures::otherwise(std::string hint, std::function<bool(u64)> is) { mistakes_.emplace_back(std::move(hint), std::move(is)); }
+void Figures::otherwise(std::string hint, std::function<bool(u64)> is) {
+  mistakes_.emplace_back(std::move(hint), std::move(is));
+}
 
 void Figures::settle(Check& check, std::string_view step, std::string_view general) const {
   std::string wrong, missing;
@@ -40,7 +42,11 @@ namespace {
 bool less_busy(const RunReport* a, const RunReport* b) { return a->busy() < b->busy(); }
 }  // namespace
 
-std::string cheapest(std::initializer_list<const RunReport*> runs) { return std::string(name((*std::min_element(runs.begin(), runs.end(), less_busy))->mode)); }
-std::string dearest(std::initializer_list<const RunReport*> runs) { return std::string(name((*std::max_element(runs.begin(), runs.end(), less_busy))->mode)); }
+std::string cheapest(std::initializer_list<const RunReport*> runs) {
+  return std::string(name((*std::min_element(runs.begin(), runs.end(), less_busy))->mode));
+}
+std::string dearest(std::initializer_list<const RunReport*> runs) {
+  return std::string(name((*std::max_element(runs.begin(), runs.end(), less_busy))->mode));
+}
 
 }  // namespace ringside::labs

@@ -13,7 +13,8 @@ class Figures {
   Figures& expect(std::string key, u64 value);
   /// The hint for a wrong value that `is` recognises.
   void otherwise(std::string hint, std::function<bool(u64)> is);
-  /// All points if every figure is right, their share if some are; the hint is the first that fits, else `general`.
+  /// All points if every figure is right, their share if some are; the hint is the first that fits, else
+  /// `general`.
   void settle(Check& check, std::string_view step, std::string_view general) const;
 
  private:

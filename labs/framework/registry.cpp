@@ -7,19 +7,21 @@
 namespace ringside::labs {
 
 // labs/NN_name/checks.cpp
-#define DECLARE_LAB(NN)                  \
-  namespace NN {                         \
-  void checks(Check&);                   \
-  Answers answers(const Check&);         \
-  std::string assignment(const Check&);  \
+#define DECLARE_LAB(NN)                 \
+  namespace NN {                        \
+  void checks(Check&);                  \
+  Answers answers(const Check&);        \
+  std::string assignment(const Check&); \
   }
 DECLARE_LAB(lab01)
+DECLARE_LAB(lab02)
 DECLARE_LAB(lab03)
 #undef DECLARE_LAB
 
 namespace {
 constexpr LabCode kLabs[] = {
     {"01", lab01::checks, lab01::answers, lab01::assignment},
+    {"02", lab02::checks, lab02::answers, lab02::assignment},
     {"03", lab03::checks, lab03::answers, lab03::assignment},
 };
 }  // namespace

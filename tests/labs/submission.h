@@ -27,8 +27,8 @@ inline void replace_all(std::string& text, const std::string& from, const std::s
     text.replace(at, from.size(), to);
 }
 
-/// `part` is "solution" or "starter"; `wrong`, if any, edits it: {"edits": [{"file", "find", "replace"}]}. `${key}` then
-/// becomes what the student's own runs give.
+/// `part` is "solution" or "starter"; `wrong`, if any, edits it: {"edits": [{"file", "find", "replace"}]}.
+/// `${key}` then becomes what the student's own runs give.
 inline fs::path submission(const labs::Definition& lab, const std::string& part, const std::string& student,
                            const nlohmann::json& wrong = nlohmann::json::object()) {
   const fs::path folder = lab_scratch(lab.name + "-" + student);

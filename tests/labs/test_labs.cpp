@@ -76,6 +76,7 @@ void walk(const std::string& id) {
 }  // namespace
 
 TEST_CASE("lab 01: count the traps", "[oracle][labs]") { walk("01"); }
+TEST_CASE("lab 02: the instructions that do not trap", "[oracle][labs]") { walk("02"); }
 TEST_CASE("lab 03: write the emulation handlers", "[oracle][labs]") { walk("03"); }
 
 TEST_CASE("every lab's folder has code, and its hints are used by somebody", "[labs]") {
