@@ -43,7 +43,8 @@ VirtualMachine::VirtualMachine(const Image& image, const VmConfig& config) : con
   config_.host.cpu.sensitive = config.mode == Mode::Para ? SensitiveInstructions::Leak : config.sensitive;
   config_.host.monitor_bytes = monitor_bytes(config.mode, config.host.ram_bytes);
   host_ = std::make_unique<Host>(config_.host);
-  monitor_ = make_monitor(config_.mode, *host_, config_);
+  monitor_ =
+      config_.custom_monitor ? config_.custom_monitor(*host_) : make_monitor(config_.mode, *host_, config_);
   monitor_->boot(image_, config_.command_line);
 }
 

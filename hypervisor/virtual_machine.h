@@ -24,6 +24,8 @@ struct VmConfig {
   u8 ept_levels = 4;            ///< of the nested page tables of hvm: 4, or 2 as under a 32-bit host
   bool kernel_irqchip = false;  ///< kvm: interrupt controller and timer inside the host kernel
   std::string command_line;
+  /// Makes the monitor instead of make_monitor(), for the mode's processor and memory: a lab's monitor.
+  std::function<std::unique_ptr<Monitor>(Host&)> custom_monitor;
 };
 
 /// One handled exit, as an observer sees it.

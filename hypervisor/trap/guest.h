@@ -95,6 +95,10 @@ class TrapGuest {
   bool far_call(u16 selector, u32 offset, bool operand32, u32 return_eip);
   bool far_return(bool operand32, u16 release_bytes);
   bool iret(bool operand32);
+  /// The two halves of going to an inner ring, for a monitor that builds interrupt frames by itself (labs/):
+  /// loads SS:ESP of the ring that `ss` names, then CS:EIP of the ring that SS has.
+  bool load_inner_stack(u16 ss, u32 esp, u32 external = 0);
+  bool enter_inner_code(u16 code, u32 eip);
   /// What SYSENTER and SYSEXIT load: flat code at `code_selector`, a flat stack at the next entry.
   void set_flat_segments(u16 code_selector, u32 ring);
 

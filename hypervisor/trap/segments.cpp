@@ -219,17 +219,33 @@ bool TrapGuest::switch_stack(u32 ring, u32 external) {
   u16 ss;
   std::memcpy(&esp, slot, tss32 ? 4 : 2);
   std::memcpy(&ss, slot + (tss32 ? 4 : 2), 2);
+  if (!null(ss) && rpl(ss) != ring) return raise(vector::TS, error_code(ss) | external);
+  return load_inner_stack(ss, esp, external);
+}
 
+bool TrapGuest::load_inner_stack(u16 ss, u32 esp, u32 external) {
+  const u32 ring = rpl(ss);
   Descriptor d;
   LinearAddr where;
   if (!read_descriptor(ss, vector::TS, d, where, external)) return false;
-  if (rpl(ss) != ring || d.dpl() != ring || !writable_data(d))
+  if (ring > cpl() || d.dpl() != ring || !writable_data(d))
     return raise(vector::TS, error_code(ss) | external);
   if (!d.present()) return raise(vector::SS, error_code(ss) | external);
   if (!mark_accessed(ss, d, where)) return false;
   set_segment(SS, segment_of(ss, d), ring);
   real().gpr[ESP] = esp;
   return true;
+}
+
+bool TrapGuest::enter_inner_code(u16 code, u32 eip) {
+  Descriptor d;
+  LinearAddr where;
+  if (!read_descriptor(code, vector::GP, d, where)) return false;
+  const u32 ring = cpl();
+  if (!is_code(d) || (conforming(d) ? d.dpl() > ring : d.dpl() != ring))
+    return raise(vector::GP, error_code(code));
+  if (!d.present()) return raise(vector::NP, error_code(code));
+  return enter_code(code, d, where, ring, eip);
 }
 
 bool TrapGuest::far_return(bool operand32, u16 release_bytes) {

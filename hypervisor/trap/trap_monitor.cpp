@@ -44,7 +44,7 @@ void TrapMonitor::boot(const Image& image, const std::string& command_line) {
 void TrapMonitor::before_entry() {
   if (!guest.interrupts_enabled() || guest.interrupt_shadow || !host.machine.interrupt_pending()) return;
   const Event e{.vector = host.machine.acknowledge_interrupt(), .type = EventType::ExternalInterrupt};
-  triple_fault_ |= !guest.deliver(e, 0);
+  triple_fault_ |= !deliver(e, 0);
 }
 
 Exit TrapMonitor::enter(u64 budget) {
@@ -64,11 +64,11 @@ void TrapMonitor::apply(const Outcome& outcome) {
       if (outcome.length && !guest.real().seg[CS].big()) eip &= 0xFFFF;
       if (single_step_) {
         guest.virt.dr[6] |= kDr6SingleStep;
-        triple_fault_ |= !guest.deliver({.vector = vector::DB}, 0);
+        triple_fault_ |= !deliver({.vector = vector::DB}, 0);
       }
       break;
     }
-    case Outcome::Kind::Inject: triple_fault_ |= !guest.deliver(outcome.event, guest.fault.cr2); break;
+    case Outcome::Kind::Inject: triple_fault_ |= !deliver(outcome.event, guest.fault.cr2); break;
     default: break;
   }
   if (in_exit_) host.ledger.end_exit();
@@ -192,7 +192,7 @@ Outcome TrapMonitor::emulate(const Event& event) {
       host.ledger.refine_exit(ExitReason::GuestException);
       return reflect({.vector = vector::GP, .has_error_code = true}, 0);
     }
-    Outcome outcome = row->handler(guest, d);
+    Outcome outcome = carry_out(*row, d);
     if (outcome.kind == Outcome::Kind::Inject && row->reason != ExitReason::Syscall)
       host.ledger.refine_exit(ExitReason::GuestException);
     return outcome;

@@ -13,7 +13,7 @@
 
 namespace ringside {
 
-class TrapMonitor final : public Monitor {
+class TrapMonitor : public Monitor {
  public:
   explicit TrapMonitor(Host& host, ShadowPolicy policy = kShadowCached);
   using Monitor::on;
@@ -30,6 +30,13 @@ class TrapMonitor final : public Monitor {
 
   TrapGuest guest;
   EmulationTable emulations;  ///< change it only before the first entry
+
+ protected:
+  // What a monitor of somebody else's making (labs/) does in its own way.
+  virtual Outcome carry_out(const EmulationRow& row, const Decoded& d) { return row.handler(guest, d); }
+  /// False: triple fault.
+  virtual bool deliver(const Event& event, u32 cr2) { return guest.deliver(event, cr2); }
+  void triple_fault() { triple_fault_ = true; }
 
  private:
   Outcome handle(const exits::MonitorEntry&);

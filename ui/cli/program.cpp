@@ -11,6 +11,7 @@
 #include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
 #include "ui/cli/kvm_host.h"
+#include "ui/cli/lab_commands.h"
 #include "ui/cli/tables.h"
 
 namespace ringside::cli {
@@ -145,6 +146,9 @@ int program(int argc, const char* const* argv) {
   for (CLI::App* command : {&compare_app, &run_app, &doctor_app})
     command->add_flag(std::string(kKvmHostOption), kKvmHostHelp);
 
+  LabOptions lab;
+  const std::function<int()> run_lab = add_lab_commands(app, lab);
+
   GuiCommand gui;
   CLI::App& gui_app = *app.add_subcommand("gui", "open the desktop app, or draw a picture of it");
   gui_app.add_option("guest", gui.guest, "as for compare; without it, the guest of last time")
@@ -185,6 +189,7 @@ int program(int argc, const char* const* argv) {
     if (explain_app.parsed()) return explain_command(reason, reference_json);
     if (doctor_app.parsed()) return doctor_command();
     if (gui_app.parsed()) return gui_command(gui);
+    if (app.got_subcommand("lab")) return run_lab();
     fmt::print("{}", app.help());
     return 0;
   } catch (const CLI::Success& help) {

@@ -1,0 +1,29 @@
+// A whole guest: under a student's monitor, or under ours for comparison.
+#pragma once
+
+#include "hypervisor/block_backend.h"
+#include "hypervisor/run_report.h"
+#include "labs/framework/session.h"
+
+namespace ringside::labs {
+
+struct GuestRun {
+  std::string guest = "kernel";  ///< built-in, or empty
+  std::optional<Image> image;    ///< instead of a built-in one
+  std::string command_line;
+  Mode mode = Mode::Trap;
+  SensitiveInstructions sensitive = SensitiveInstructions::Trap;
+  u64 ram_bytes = u64{8} << 20;
+  u64 instructions = 400'000'000;
+  double seconds = 120;
+  /// A student's monitor, or one of our own with other settings; empty: ours.
+  std::function<std::unique_ptr<Monitor>(Host&)> monitor;
+};
+
+/// Throws HostError only for what is ours; a guest that dies is in the report.
+RunReport run_guest(const GuestRun& what);
+
+/// "line 7 is 'x' instead of 'y'": where two consoles part; empty if they do not.
+std::string difference(const std::string& seen, const std::string& expected);
+
+}  // namespace ringside::labs

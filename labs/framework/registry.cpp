@@ -1,0 +1,35 @@
+// The one list of the labs' code. To add a lab: a folder from labs/template, and a row here.
+#include <fmt/format.h>
+
+#include "cpu/host_error.h"
+#include "labs/framework/check.h"
+
+namespace ringside::labs {
+
+// labs/NN_name/checks.cpp
+#define DECLARE_LAB(NN)                 \
+  namespace NN {                        \
+  void checks(Check&);                  \
+  Answers answers(const Check&);        \
+  std::string assignment(const Check&); \
+  }
+DECLARE_LAB(lab01)
+DECLARE_LAB(lab02)
+DECLARE_LAB(lab03)
+#undef DECLARE_LAB
+
+namespace {
+constexpr LabCode kLabs[] = {
+    {"01", lab01::checks, lab01::answers, lab01::assignment},
+    {"02", lab02::checks, lab02::answers, lab02::assignment},
+    {"03", lab03::checks, lab03::answers, lab03::assignment},
+};
+}  // namespace
+
+const LabCode& code_of(const Definition& lab) {
+  for (const LabCode& code : kLabs)
+    if (code.id == lab.id) return code;
+  throw HostError(fmt::format("lab {} has no row in labs/framework/registry.cpp", lab.name));
+}
+
+}  // namespace ringside::labs

@@ -1,0 +1,31 @@
+// `ringside lab`: list, start, check, grade, package.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace ringside::cli {
+
+struct LabOptions {
+  std::string name, folder, student, format = "table", output, shard = "1/1";
+  std::vector<std::string> folders;
+  unsigned jobs = 0;
+  bool json = false, gradescope = false;
+};
+
+/// Adds the command with its subcommands; the result runs the one that was given.
+std::function<int()> add_lab_commands(CLI::App& app, LabOptions& options);
+
+int lab_list(const LabOptions&);
+int lab_start(const LabOptions&);
+int lab_check(const LabOptions&);  ///< exit status 1 if points are missing
+int lab_grade(const LabOptions&);
+int lab_answers(const LabOptions&);
+int lab_package(const LabOptions&);
+
+}  // namespace ringside::cli
