@@ -33,8 +33,8 @@ std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& con
     case Mode::Para: return std::make_unique<ParaMonitor>(host, config.host.machine.disk);
     case Mode::Hvm: return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels});
     case Mode::Kvm:
-      return std::make_unique<KvmMonitor>(host,
-                                          KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip});
+      return std::make_unique<KvmMonitor>(
+          host, KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip, .log_dirty_pages = true});
   }
   __builtin_unreachable();
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "hypervisor/kvm/kvm_monitor.h"
 #include "hypervisor/sensitive.h"
 
 namespace ringside {
@@ -88,6 +89,7 @@ RunReport make_report(VirtualMachine& vm, double wall_s) {
     if (!report.reason.empty()) report.reason += ". ";
     report.reason += explain_silent(report.silent);
   }
+  if (vm.mode() == Mode::Kvm) report.measured.kvm = static_cast<KvmMonitor&>(vm.monitor()).measurements();
   report.measured.wall_s = wall_s;
   report.measured.mips = wall_s > 0 ? static_cast<double>(report.instructions) / wall_s / 1e6 : 0;
   return report;

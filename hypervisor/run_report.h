@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "hypervisor/kvm/measurements.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside {
@@ -30,7 +31,8 @@ struct RunReport {
   };
   struct Measured {
     double wall_s = 0;
-    double mips = 0;  ///< million guest instructions a second
+    double mips = 0;  ///< million guest instructions a second; 0 where the host cannot count them
+    std::optional<KvmMeasurements> kvm;
   };
 
   Mode mode = Mode::Native;

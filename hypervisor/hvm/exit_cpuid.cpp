@@ -2,31 +2,30 @@
 // processor without what it cannot have (VMX, a local APIC), and two things that no processor says of itself:
 // that there is a hypervisor, and which. Manual: Intel SDM vol. 2, CPUID; the leaves from 40000000h on are
 // the hypervisors' own convention.
-#include "cpu/cpuid.h"
+#include "hypervisor/hvm/guest_cpuid.h"
 #include "hypervisor/hvm/vmx_monitor.h"
 
 namespace ringside {
 namespace {
 
-constexpr u32 kHypervisorLeaf = 0x40000000u;
 constexpr u32 four(const char* text) {
   return static_cast<u32>(text[0]) | static_cast<u32>(text[1]) << 8 | static_cast<u32>(text[2]) << 16 |
          static_cast<u32>(text[3]) << 24;
 }
 
-CpuidResult as_guest_sees(CpuModel model, u32 leaf, u32 subleaf) {
+}  // namespace
+
+CpuidResult guest_cpuid(CpuModel model, u32 leaf, u32 subleaf) {
   if (leaf == kHypervisorLeaf) return {kHypervisorLeaf, four("Ring"), four("side"), four(" HVM")};
   CpuidResult result = cpuid_leaf(model, leaf, subleaf);
   if (leaf == 1) result.ecx |= cpuid_feature::kHypervisor;
   return result;
 }
 
-}  // namespace
-
 Outcome VmxMonitor::on(const exits::Cpuid& e) {
   return handle(ExitReason::Cpuid, [&] {
     auto& r = guest().gpr;
-    const CpuidResult result = as_guest_sees(host.cpu.config().model, r[EAX], r[ECX]);
+    const CpuidResult result = guest_cpuid(host.cpu.config().model, r[EAX], r[ECX]);
     r[EAX] = result.eax;
     r[EBX] = result.ebx;
     r[ECX] = result.ecx;

@@ -2,23 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
 
 #include "cpu/host_error.h"
 #include "hypervisor/describe_state.h"
+#include "hypervisor/kvm/disassemble.h"
 #include "hypervisor/kvm/probe.h"
 #include "hypervisor/machine_layout.h"
 
 namespace ringside {
-namespace {
-
-u64 wall_ns() {
-  return static_cast<u64>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                              std::chrono::steady_clock::now().time_since_epoch())
-                              .count());
-}
-
-}  // namespace
 
 KvmMonitor::KvmMonitor(Host& host, KvmVirtualMachine::Config config)
     : HvmMonitor(host, nullptr), machine_(std::make_unique<KvmVirtualMachine>(host.machine.ram(), config)) {
@@ -54,15 +46,36 @@ void KvmMonitor::forward_irq_lines() {
 }
 
 Exit KvmMonitor::enter(u64 budget) {
-  const u64 handled = host.ledger.exits_closed();
-  if (returned_at_ && handled == exits_before_ + 1)
-    times_[static_cast<std::size_t>(host.ledger.last_reason())].add(wall_ns() - returned_at_);
-  const u64 before = kvm().guest_ns();
+  const u64 left = kvm().left_at(), handled = host.ledger.exits_closed() - exits_before_,
+            ran = kvm().guest_ns();
+  const ExitReason reason = host.ledger.last_reason();
   Exit exit = kvm().run(budget);
-  returned_at_ = wall_ns();
-  exits_before_ = host.ledger.exits_closed();
-  host.pass_measured_time(static_cast<u64>(Wide{kvm().guest_ns() - before} * host.hz() / 1'000'000'000));
+  if (kvm().entered_at() > left) {  // otherwise something came before the guest
+    if (left && handled == 1) times_[static_cast<std::size_t>(reason)].add(kvm().entered_at() - left);
+    exits_before_ = host.ledger.exits_closed();
+  }
+  host.pass_measured_time(static_cast<u64>(Wide{kvm().guest_ns() - ran} * host.hz() / 1'000'000'000));
   return exit;
+}
+
+KvmMeasurements KvmMonitor::measurements() {
+  KvmMeasurements m;
+  m.emulated_host = host_is_emulated();
+  m.entries = kvm().entries();
+  m.guest_ns = kvm().guest_ns();
+  for (const GuestPhys page : machine_->take_dirty_pages()) dirty_.insert(page.value);
+  if (machine_->config().log_dirty_pages) m.dirty_pages = dirty_.size();
+  for (std::size_t i = 0; i < times_.size(); ++i)
+    if (const TimeHistogram& t = times_[i]; t.samples())
+      m.exit_times.push_back(
+          {static_cast<ExitReason>(i), t.samples(), t.percentile(0.5), t.percentile(0.99)});
+  std::stable_sort(m.exit_times.begin(), m.exit_times.end(),
+                   [](const auto& a, const auto& b) { return a.samples > b.samples; });
+  m.processor = kvm().counters();
+  m.machine = machine_->counters();
+  for (auto* counters : {&m.processor, &m.machine})
+    std::erase_if(*counters, [](const KvmCounter& c) { return c.value == 0; });
+  return m;
 }
 
 Outcome KvmMonitor::on(const exits::Halted&) {
@@ -86,17 +99,22 @@ Outcome KvmMonitor::on(const exits::TripleFault& e) {
 
 Outcome KvmMonitor::on(const exits::KvmInternalError& e) {
   blame_incomplete_kvm();
-  std::string bytes;
   const CpuState s = virtual_state();
+  std::vector<u8> code;
   for (u32 i = 0; i < 15; ++i) {
     const auto at = translate(LinearAddr(s.seg[CS].base + s.eip + i));
     const u8* byte = at ? host.memory.at(*at) : nullptr;
     if (!byte) break;
-    bytes += fmt::format("{}{:02x}", i ? " " : "", *byte);
+    code.push_back(*byte);
   }
-  return Outcome::stop(fmt::format(
-      "KVM internal error {}: {}. Code at {:04X}:{:08X}: {}. The guest's last state:\n{}", e.sub_code, e.what,
-      s.seg[CS].selector, s.eip, bytes.empty() ? "(not mapped)" : bytes, describe(s)));
+  std::string instruction = "is not in RAM";
+  if (!code.empty()) {
+    const std::string text = disassemble(code, s.eip, s.seg[CS].big());
+    instruction = fmt::format("is {} ({:02x})", text.empty() ? "no instruction" : text, fmt::join(code, " "));
+  }
+  return Outcome::stop(
+      fmt::format("KVM internal error {}: {}. The code at {:04X}:{:08X} {}. The guest's last state:\n{}",
+                  e.sub_code, e.what, s.seg[CS].selector, s.eip, instruction, describe(s)));
 }
 
 Outcome KvmMonitor::on(const exits::KvmFailEntry& e) {

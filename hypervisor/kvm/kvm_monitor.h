@@ -6,6 +6,8 @@
 // not modelled.
 #pragma once
 
+#include <set>
+
 #include "hypervisor/hvm/hvm_monitor.h"
 #include "hypervisor/kvm/exit_times.h"
 #include "hypervisor/kvm/kvm_vcpu.h"
@@ -30,6 +32,7 @@ class KvmMonitor final : public HvmMonitor {
   KvmVcpu& kvm() { return static_cast<KvmVcpu&>(vcpu()); }
   KvmVirtualMachine& machine() { return *machine_; }
   const ExitTimes& exit_times() const { return times_; }
+  KvmMeasurements measurements();
 
  private:
   /// A guest ended where a real processor would have gone on, and the probe knows why: then the run is void,
@@ -39,8 +42,8 @@ class KvmMonitor final : public HvmMonitor {
 
   std::unique_ptr<KvmVirtualMachine> machine_;
   ExitTimes times_;
-  u64 returned_at_ = 0,
-      exits_before_ = 0;  ///< when KVM_RUN came back last, and how many exits had been handled then
+  std::set<u64> dirty_;   ///< pages that the guest has written, as far as they have been asked for
+  u64 exits_before_ = 0;  ///< exits that had been handled when KVM_RUN came back last
   u16 lines_ = 0;         ///< as the in-kernel interrupt controller knows them
 };
 

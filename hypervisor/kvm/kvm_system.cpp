@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 #include "cpu/host_error.h"
@@ -107,7 +108,14 @@ void KvmVirtualMachine::add_slot(const GuestMemory& ram, u64 begin, u64 end) {
   region.guest_phys_addr = begin;
   region.memory_size = slot.bytes;
   region.userspace_addr = reinterpret_cast<u64>(ram.machine().data() + ram.base().value + begin);
-  if (kvm_ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region) < 0) fail("giving the guest its memory");
+  int result = kvm_ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
+  if (result < 0 && errno == EINVAL && config_.log_dirty_pages &&
+      slots_.empty()) {  // some hosts have no dirty log
+    config_.log_dirty_pages = false;
+    region.flags = 0;
+    result = kvm_ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
+  }
+  if (result < 0) fail("giving the guest its memory");
   slots_.push_back(slot);
 }
 
@@ -135,6 +143,8 @@ std::vector<GuestPhys> KvmVirtualMachine::take_dirty_pages() {
 }
 
 std::vector<KvmCounter> KvmVirtualMachine::counters() const { return read_kvm_counters(vm_); }
+
+bool host_is_emulated() { return std::getenv("RINGSIDE_EMULATED_HOST") != nullptr; }
 
 std::vector<KvmCounter> read_kvm_counters(const FileDescriptor& owner) {
   std::vector<KvmCounter> counters;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hypervisor/guest_memory.h"
+#include "hypervisor/kvm/measurements.h"
 
 struct kvm_run;
 
@@ -33,17 +34,11 @@ int kvm_ioctl(const FileDescriptor& fd, unsigned long request, unsigned long arg
 /// Opens /dev/kvm and checks its version. Throws HostError with the remedy.
 FileDescriptor open_kvm();
 
-/// A counter of the host kernel's (KVM_GET_STATS_FD), for exits that never reach user space.
-struct KvmCounter {
-  std::string name;
-  u64 value = 0;
-};
-
 class KvmVirtualMachine {
  public:
   struct Config {
-    bool kernel_irqchip = false;  ///< 8259 pair and 8254 inside the host kernel
-    bool log_dirty_pages = false;
+    bool kernel_irqchip = false;   ///< 8259 pair and 8254 inside the host kernel
+    bool log_dirty_pages = false;  ///< where the host cannot, take_dirty_pages() stays empty
   };
   /// One memory slot per run of RAM; what is left out are devices. Throws HostError.
   KvmVirtualMachine(GuestMemory ram, Config config);

@@ -14,9 +14,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "cpu/cpuid.h"
 #include "cpu/host_error.h"
 #include "hypervisor/devices/clock.h"
+#include "hypervisor/hvm/guest_cpuid.h"
 #include "hypervisor/kvm/kvm_state.h"
 
 namespace ringside {
@@ -46,6 +46,8 @@ using MsrList = List<kvm_msr_entry, 3>;
 static_assert(sizeof(SignalMask) == 12 && sizeof(kvm_msr_entry) == 16 && sizeof(kvm_cpuid_entry2) == 40);
 
 constexpr u64 kNanosecond = 1'000'000'000, kShortestSlice = 50'000;
+/// A timer that fires this much too late is left as it is: setting it at every entry would cost more.
+constexpr u64 kTimerSlack = 100'000;
 constexpr u32 kSysenterMsrs[3] = {0x174, 0x175, 0x176};
 
 int kick_signal() { return SIGRTMIN + 4; }
@@ -79,12 +81,15 @@ void prepare_kicks(bool is_private) {
   ::pthread_sigmask(is_private ? SIG_BLOCK : SIG_UNBLOCK, &set, nullptr);
 }
 
-void drain_kicks() {
+/// Takes the kick out of the thread's queue; false if there was none.
+bool drain_kicks() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, kick_signal());
   const timespec none{};
-  while (::sigtimedwait(&set, nullptr, &none) > 0) {}
+  bool any = false;
+  while (::sigtimedwait(&set, nullptr, &none) > 0) any = true;
+  return any;
 }
 
 const char* internal_error_text(u32 sub_code) {
@@ -127,7 +132,7 @@ KvmVcpu::~KvmVcpu() {
 void KvmVcpu::set_cpuid(CpuModel model) {
   List<kvm_cpuid_entry2, 16> list;
   const auto add = [&](u32 leaf) {
-    const CpuidResult r = cpuid_leaf(model, leaf, 0);
+    const CpuidResult r = guest_cpuid(model, leaf, 0);
     kvm_cpuid_entry2& e = list.entry[list.head.count++];
     e.function = leaf;
     e.eax = r.eax;
@@ -137,7 +142,7 @@ void KvmVcpu::set_cpuid(CpuModel model) {
   };
   add(0);
   for (u32 leaf = 1; leaf <= std::min<u32>(cpuid_leaf(model, 0, 0).eax, 15); ++leaf) add(leaf);
-  list.entry[1].ecx |= cpuid_feature::kHypervisor;
+  add(kHypervisorLeaf);
   if (kvm_ioctl(vcpu_, kSetCpuid, &list) < 0) fail("setting CPUID");
 }
 
@@ -264,7 +269,7 @@ void KvmVcpu::apply_debug(bool single_step) {
   if (kvm_ioctl(vcpu_, KVM_SET_GUEST_DEBUG, &debug) < 0) fail("setting breakpoints or single step");
 }
 
-void KvmVcpu::arm_timer(u64 budget) {
+void KvmVcpu::arm_timer(u64 deadline) {
   const int thread = this_thread();
   if (thread != timer_thread_) {  // a timer signals the thread that it was made for
     if (timer_exists_) ::timer_delete(static_cast<timer_t>(timer_));
@@ -279,19 +284,47 @@ void KvmVcpu::arm_timer(u64 budget) {
     timer_ = timer;
     timer_exists_ = true;
     timer_thread_ = thread;
+    armed_until_ = 0;
   }
-  const u64 ns = std::max(static_cast<u64>(Wide{budget} * kNanosecond / hz_), kShortestSlice);
+  if (armed_until_ && armed_until_ <= deadline + kTimerSlack) return;
   itimerspec when{};
-  when.it_value.tv_sec = static_cast<time_t>(ns / kNanosecond);
-  when.it_value.tv_nsec = static_cast<long>(ns % kNanosecond);
+  when.it_value.tv_sec = static_cast<time_t>(deadline / kNanosecond);
+  when.it_value.tv_nsec = static_cast<long>(deadline % kNanosecond);
   // A kick that nothing keeps back until KVM_RUN may come too early, so it comes again.
-  if (!private_kicks_) when.it_interval = when.it_value;
-  ::timer_settime(static_cast<timer_t>(timer_), 0, &when, nullptr);
+  if (!private_kicks_) when.it_interval.tv_nsec = static_cast<long>(kShortestSlice);
+  ::timer_settime(static_cast<timer_t>(timer_), TIMER_ABSTIME, &when, nullptr);
+  armed_until_ = deadline;
 }
 
 void KvmVcpu::disarm_timer() {
   const itimerspec never{};
   ::timer_settime(static_cast<timer_t>(timer_), 0, &never, nullptr);
+  armed_until_ = 0;
+}
+
+/// KVM_RUN, from the time `entered_at_` on. False if the kick ended it: the deadline has come, or stop() was
+/// called.
+bool KvmVcpu::enter_guest(u64 deadline) {
+  for (;;) {
+    arm_timer(deadline);
+    thread_ = this_thread();
+    const int result = ::ioctl(vcpu_.get(), KVM_RUN, 0);
+    const int error = errno;
+    thread_ = 0;
+    ++entries_;
+    left_at_ = monotonic_ns();
+    // A kick that stays in the queue would end the next entry, so an armed timer is no harm there.
+    if (!private_kicks_) disarm_timer();
+    if (result == 0) return true;
+    if (error != EINTR && error != EAGAIN) {
+      errno = error;
+      fail("running the guest");
+    }
+    const bool kicked = private_kicks_ && drain_kicks();
+    if (kicked) armed_until_ = 0;
+    if (stop_ || !kicked || left_at_ >= deadline) return false;
+    // The kick was meant for an earlier entry.
+  }
 }
 
 Exit KvmVcpu::run(u64 budget) {
@@ -306,25 +339,16 @@ Exit KvmVcpu::run(u64 budget) {
 
   constexpr u64 kLongest = u64{1} << 40;
   // A single instruction gets a second: the limit is only there for one that never ends.
-  arm_timer(budget == 1 ? hz_ : std::min(budget, kLongest));
-  thread_ = this_thread();
-  const u64 begin = monotonic_ns();
-  const int result = ::ioctl(vcpu_.get(), KVM_RUN, 0);
-  const int error = errno;
-  guest_ns_ += monotonic_ns() - begin;
-  thread_ = 0;
-  disarm_timer();
-  ++entries_;
+  const u64 cycles = budget == 1 ? hz_ : std::min(budget, kLongest);
+  entered_at_ = monotonic_ns();
+  const bool exited =
+      enter_guest(entered_at_ + std::max(static_cast<u64>(Wide{cycles} * kNanosecond / hz_), kShortestSlice));
+  guest_ns_ += left_at_ - entered_at_;
   entered_ = true;
   injected_ = false;
-  if (result == 0) return translate_exit();
-  if (error == EINTR || error == EAGAIN) {
-    if (private_kicks_) drain_kicks();
-    if (stop_.exchange(false)) return exits::Stopped{};
-    return exits::BudgetSpent{};
-  }
-  errno = error;
-  fail("running the guest");
+  if (exited) return translate_exit();
+  if (stop_.exchange(false)) return exits::Stopped{};
+  return exits::BudgetSpent{};
 }
 
 Exit KvmVcpu::translate_exit() {

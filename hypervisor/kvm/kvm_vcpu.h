@@ -39,7 +39,11 @@ class KvmVcpu final : public Vcpu {
 
   bool interrupts_enabled() const;            ///< EFLAGS.IF at the last exit, without loading the registers
   u64 guest_ns() const { return guest_ns_; }  ///< wall time spent in KVM_RUN
-  u64 entries() const { return entries_; }    ///< how often KVM_RUN was called
+  /// When run() entered the guest and came back last, in nanoseconds of CLOCK_MONOTONIC; 0 before the first
+  /// time.
+  u64 entered_at() const { return entered_at_; }
+  u64 left_at() const { return left_at_; }
+  u64 entries() const { return entries_; }  ///< how often KVM_RUN was called
   std::vector<KvmCounter> counters() const { return read_kvm_counters(vcpu_); }
 
  private:
@@ -47,8 +51,9 @@ class KvmVcpu final : public Vcpu {
   void load_state();
   void store_state();
   void apply_debug(bool single_step);
-  void arm_timer(u64 budget);
+  void arm_timer(u64 deadline);
   void disarm_timer();
+  bool enter_guest(u64 deadline);
   Exit translate_exit();
 
   KvmVirtualMachine& machine_;
@@ -67,7 +72,8 @@ class KvmVcpu final : public Vcpu {
   void* timer_ = nullptr;  ///< timer_t of timer_thread_
   bool timer_exists_ = false;
   bool private_kicks_ = false;  ///< the host knows KVM_SET_SIGNAL_MASK
-  u64 guest_ns_ = 0, entries_ = 0;
+  u64 armed_until_ = 0;         ///< when the timer fires; 0 if it does not
+  u64 guest_ns_ = 0, entries_ = 0, entered_at_ = 0, left_at_ = 0;
 };
 
 }  // namespace ringside

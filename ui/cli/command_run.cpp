@@ -20,6 +20,25 @@ GuestSource source_of(const GuestOptions& given) {
   return find_guest(given.kernel.empty() ? given.guest : given.kernel, given.paravirtual_kernel, given.disk);
 }
 
+/// The command that runs the same guest in mode kvm in a throw-away host and prints its report.
+std::vector<std::string> kvm_host_command(const CompareCommand& given) {
+  std::vector<std::string> command{"run", given.kernel.empty() ? given.guest : given.kernel, "--mode", "kvm",
+                                   "--json"};
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) command.insert(command.end(), {option, value});
+  };
+  add("--disk", given.disk);
+  add("--memory", given.memory);
+  add("--append", given.append);
+  add("--cpu", given.cpu);
+  add("--sensitive", given.sensitive);
+  add("--profile", given.profile);
+  add("--instructions", given.instructions);
+  add("--seconds", fmt::format("{}", given.seconds));
+  add("--irqchip", given.irqchip);
+  return command;
+}
+
 RunOptions options_of(const GuestOptions& given) {
   RunOptions options;
   options.ram_bytes = parse_memory(given.memory);
@@ -124,9 +143,12 @@ int debug_command(const RunCommand& given) {
 }
 
 int compare_command(const CompareCommand& given) {
-  const std::vector<Mode> modes = parse_modes(given.modes);
-  const RunOptions options = options_of(given);
+  const std::vector<Mode> modes = parse_modes(!given.modes.empty() ? given.modes
+                                              : given.kvm_host     ? "all"
+                                                                   : "native,trap,para,hvm");
+  RunOptions options = options_of(given);
   const GuestSource source = source_of(given);
+  if (given.kvm_host) options.kvm_host = kvm_host_command(given);
   const Style style = output_style();
   const unsigned jobs = given.jobs ? given.jobs : std::max(1u, std::thread::hardware_concurrency());
 

@@ -24,6 +24,7 @@ struct GuestOptions {
   double seconds = 300;
   bool json = false;
   std::string irqchip = "user";
+  bool kvm_host = false;
 };
 
 struct RunCommand : GuestOptions {
@@ -34,7 +35,7 @@ struct RunCommand : GuestOptions {
 };
 
 struct CompareCommand : GuestOptions {
-  std::string modes = "native,trap,para,hvm";
+  std::string modes;  ///< empty: the simulated ones, and kvm with --kvm-host
   unsigned jobs = 0;  ///< 0 = one per processor
   bool csv = false;
   bool console = false;

@@ -103,7 +103,7 @@ int program(int argc, const char* const* argv) {
   add_guest_options(compare_app, compare);
   compare_app.add_option("--modes", compare.modes, "which modes, or all")
       ->type_name("LIST")
-      ->capture_default_str();
+      ->default_str("native,trap,para,hvm, and kvm with --kvm-host");
   compare_app.add_option("--jobs", compare.jobs, "modes that run at the same time; 0 = one per processor")
       ->type_name("N")
       ->capture_default_str();
@@ -143,8 +143,11 @@ int program(int argc, const char* const* argv) {
   for (CLI::App* command : {&guests_app, &profiles_app, &explain_app})
     command->add_flag("--json", reference_json, "as JSON");
   CLI::App& doctor_app = *app.add_subcommand("doctor", "what this host offers");
-  for (CLI::App* command : {&compare_app, &run_app, &doctor_app})
-    command->add_flag(std::string(kKvmHostOption), kKvmHostHelp);
+  bool doctor_in_kvm_host = false;
+  run_app.add_flag(kKvmHostOption, run.kvm_host, kKvmHostHelp);
+  doctor_app.add_flag(kKvmHostOption, doctor_in_kvm_host, kKvmHostHelp);
+  compare_app.add_flag(kKvmHostOption, compare.kvm_host,
+                       "run mode kvm in a throw-away host with a real KVM, and add it to the modes");
 
   LabOptions lab;
   const std::function<int()> run_lab = add_lab_commands(app, lab);
@@ -177,10 +180,10 @@ int program(int argc, const char* const* argv) {
   gui_app.add_flag("--software", gui.software, "do not use OpenGL");
 
   try {
-    if (wants_kvm_host(argc, argv)) become_kvm_host(argc, argv);
     std::vector<std::string> arguments = long_options(argc, argv);
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(std::move(arguments));
+    if (run.kvm_host || doctor_in_kvm_host) become_kvm_host(argc, argv);
     if (compare_app.parsed()) return compare_command(compare);
     if (gdb_at_default_port && run.gdb.empty()) run.gdb = "tcp::1234";
     if (run_app.parsed()) return run.gdb.empty() ? run_command(run) : debug_command(run);

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "ui/model/kvm_json.h"
+
 namespace ringside::cli {
 namespace {
 
@@ -34,6 +36,7 @@ Json run_object(const RunReport& r) {
   run["exits"] = std::move(exits);
   run["overhead"] = r.overhead ? Json(rounded(*r.overhead, 1e-4)) : Json();
   run["measured"] = {{"wall_s", rounded(r.measured.wall_s, 1e-6)}, {"mips", rounded(r.measured.mips, 1e-2)}};
+  if (r.measured.kvm) run["measured"]["kvm"] = model::kvm_json(*r.measured.kvm);
   return run;
 }
 

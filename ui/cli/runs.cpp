@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cpu/host_error.h"
+#include "ui/cli/kvm_host.h"
 #include "ui/cli/terminal.h"
 
 namespace ringside::cli {
@@ -68,6 +69,7 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
 }
 
 RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& options, Watcher* watcher) {
+  if (mode == Mode::Kvm && !options.kvm_host.empty()) return run_in_kvm_host(options.kvm_host);
   try {
     VirtualMachine vm(source.image_for(mode), vm_config(mode, source, options));
     if (watcher) watcher->started(vm);

@@ -18,6 +18,7 @@ struct RunOptions {
   std::string command_line;
   std::string console_input;
   Limits limits;
+  std::vector<std::string> kvm_host;  ///< mode kvm: the command that prints its report; empty = on this host
 };
 
 VmConfig vm_config(Mode, const GuestSource&, const RunOptions&);

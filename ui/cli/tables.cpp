@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "ui/cli/kvm_table.h"
+
 namespace ringside::cli {
 namespace {
 
@@ -41,6 +43,11 @@ std::string status_text(const RunReport& r, const Style& style) {
   return {};
 }
 
+/// A real processor does not count the guest's instructions for us.
+std::string instructions_of(const RunReport& r) {
+  return r.mode == Mode::Kvm ? "exits as modelled" : grouped(r.instructions) + " instructions";
+}
+
 std::string exit_table(const RunReport& r, const Style& style) {
   if (r.exits.empty()) return "  No exits: nothing stands between this guest and the machine.\n";
   std::string out =
@@ -75,10 +82,11 @@ std::string run_table(const RunReport& r, const Style& style) {
                     fmt::format(" {}  [", describe(r.mode)) + status_text(r, style) + "]\n";
   if (!r.reason.empty()) out += "  " + wrap(printable(r.reason), style.width, 2, 2) + "\n";
   if (r.status == RunReport::Status::Unavailable) return out;
-  out += fmt::format("  {} instructions, {} cycles = {}, {} of them idle\n", grouped(r.instructions),
-                     grouped(r.cycles.total()), milliseconds(r.cycles.total(), *r.profile),
+  out += fmt::format("  {}, {} cycles = {}, {} of them idle\n", instructions_of(r), grouped(r.cycles.total()),
+                     milliseconds(r.cycles.total(), *r.profile),
                      milliseconds(r.cycles[Bucket::Idle], *r.profile));
   out += exit_table(r, style);
+  if (r.measured.kvm) return out + kvm_table(*r.measured.kvm, r.measured.wall_s, style);
   out +=
       style.paint(Colour::Dim, fmt::format("  measured on this host: {:.3f} s, {:.0f} million instructions/s",
                                            r.measured.wall_s, r.measured.mips));
@@ -101,7 +109,8 @@ std::string comparison_table(const std::vector<RunReport>& reports, const Style&
     out += std::string(length < 15 ? 15 - length : 1, ' ') + status_text(r, style);
   }
   out += '\n';
-  row("guest instructions", [](const RunReport& r) { return grouped(r.instructions); });
+  row("guest instructions",
+      [](const RunReport& r) { return r.mode == Mode::Kvm ? "not counted" : grouped(r.instructions); });
   row("exits", [](const RunReport& r) { return grouped(r.exit_samples()); });
   for (std::size_t t = 0; t < static_cast<std::size_t>(ExitTopic::kCount); ++t) {
     const auto topic = static_cast<ExitTopic>(t);
