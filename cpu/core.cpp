@@ -47,34 +47,39 @@ bool Cpu::Core::exit(CpuExit e) {
 
 namespace {
 
-/// A segment that the fast path may take for all of memory.
-bool flat(const SegmentRegister& r) {
-  using namespace access_rights;
-  return r.base == 0 && r.limit >= kFlatLimit && (r.access & (kUnusable | kPresent | kS)) == (kPresent | kS);
-}
-bool flat_data(const SegmentRegister& r) {
-  using namespace access_rights;
-  return flat(r) &&
-         (r.access & (kCode | kExpandDownOrConforming | kWritableOrReadable)) == kWritableOrReadable;
+/// Not 0 unless the segment is one that the fast path may take for all of memory, of these access rights.
+/// Without branches, since every system call and interrupt asks.
+[[gnu::always_inline]] inline u32 not_flat(const SegmentRegister& r, u32 asked, u32 wanted) {
+  return r.base | (r.limit < kFlatLimit) | ((r.access & asked) ^ wanted);
 }
 
 u32 derive_mode(const Core& c) {
+  using namespace access_rights;
+  constexpr u32 kCodeAsked = kUnusable | kPresent | kS | kBig, kCodeWanted = kPresent | kS | kBig;
+  constexpr u32 kDataAsked =
+      kUnusable | kPresent | kS | kCode | kExpandDownOrConforming | kWritableOrReadable;
+  constexpr u32 kDataWanted = kPresent | kS | kWritableOrReadable;
   const CpuState& s = c.s;
-  const u32 cpl = s.cpl();
-  const bool aligned = cpl == 3 && (s.cr0 & cr0::AM) && (s.eflags & eflags::AC);
-  u32 mode = cpl == 3 ? mode::kUser : 0;
+  const bool user = s.cpl() == 3;
+  u32 mode = user ? mode::kUser : 0;
   if (s.seg[CS].big()) mode |= mode::kCode32;
   if (s.seg[SS].big()) mode |= mode::kStack32;
-  if (mode & mode::kCode32 && mode & mode::kStack32 && s.protected_mode() && !s.virtual_8086() && !aligned &&
-      !c.x.debugging && flat(s.seg[CS]) && flat_data(s.seg[DS]) && flat_data(s.seg[ES]) &&
-      flat_data(s.seg[SS]))
-    mode |= mode::kFlat;
-  return mode;
+  const u32 obstacles = not_flat(s.seg[CS], kCodeAsked, kCodeWanted) |
+                        not_flat(s.seg[DS], kDataAsked, kDataWanted) |
+                        not_flat(s.seg[ES], kDataAsked, kDataWanted) |
+                        not_flat(s.seg[SS], kDataAsked | kBig, kDataWanted | kBig) | (s.eflags & eflags::VM) |
+                        (~s.cr0 & cr0::PE) | (c.x.alignment & user) | c.x.debugging;
+  return obstacles ? mode : mode | mode::kFlat;
 }
 
 }  // namespace
 
 void refresh_mode(Core& c) {
+  const bool alignment = alignment_checked(c);
+  if (alignment != c.x.alignment) {
+    c.x.alignment = alignment;
+    set_user_tags(c, !alignment);
+  }
   const u32 mode = derive_mode(c);
   const SegmentRegister& cs = c.s.seg[CS];
   const u32 old = c.x.context & ((1u << mode::kBits) - 1);
@@ -169,11 +174,12 @@ class Runner {
 
   /// Through the IDT. `injected` events are not subject to interception.
   void deliver(const Event& event, bool injected, u32 cr2 = 0) {
-    c.s.eflags = (c.s.eflags & ~eflags::kArithmetic) | c.x.flags.image();
+    const u32 arithmetic = c.x.flags.image();
+    c.s.eflags = (c.s.eflags & ~eflags::kArithmetic) | arithmetic;
     c.fault.kind = Fault::Kind::None;
     if (injected ? deliver_injected(c, event) : deliver_event(c, event, cr2))
       c.fault.kind = Fault::Kind::None;
-    c.x.flags.set_image(c.s.eflags);
+    if ((c.s.eflags & eflags::kArithmetic) != arithmetic) c.x.flags.set_image(c.s.eflags);  // a task switch
     refresh_mode(c);
   }
 

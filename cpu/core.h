@@ -13,6 +13,7 @@
 #include "cpu/execution.h"
 #include "cpu/paging.h"
 #include "cpu/tlb.h"
+#include "cpu/transfer_memo.h"
 
 namespace ringside {
 
@@ -44,6 +45,7 @@ struct Cpu::Core {
   bool interrupt_line = false;
   Fault fault;
   Tlb tlb;
+  TransferMemo memo;
   std::unique_ptr<BlockCache> blocks;
   std::vector<SilentSensitive> silent;
   DebugPoints debug;
@@ -97,6 +99,8 @@ std::optional<MachinePhys> peek_translation(Core&, LinearAddr, bool user);
 inline bool alignment_checked(const Core& core) {
   return (core.s.eflags & eflags::AC) && (core.s.cr0 & cr0::AM);
 }
+/// Withholds the tags of the user's pages or gives them back, when alignment_checked() at CPL 3 has changed.
+void set_user_tags(Core&, bool given);
 /// Drops translations, those of instruction fetch included. Global pages survive if `keep_global`.
 void flush_tlb(Core&, bool keep_global);
 void invalidate_translation(Core&, LinearAddr);

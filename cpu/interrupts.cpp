@@ -8,7 +8,8 @@
 // Simplified: no virtual-8086 mode extensions (CR4.VME).
 // Manual: Intel SDM vol. 3 ch. 6 (above all 6.12, 6.13, 6.15 and table 6-5), 20 (real mode, virtual-8086),
 // 25.6.3 and 26.2 (exception bitmap), 28.2.4 (IDT vectoring); vol. 2 (INT n).
-#include "cpu/descriptor_access.h"
+#include "cpu/flags_access.h"
+#include "cpu/memo_access.h"
 #include "cpu/stack_frame.h"
 
 namespace ringside {
@@ -20,15 +21,6 @@ bool software(const Event& e) {
 
 /// Bit 0 of error codes: the event did not come from an instruction that asked for it.
 u32 ext_bit(const Event& e) { return software(e) ? 0 : 1; }
-
-/// Exceptions reported before their instruction has done anything push RF = 1, so that an instruction
-/// breakpoint does not hit again on return (SDM vol. 3 section 17.3.1.1).
-bool fault_class(const Event& e) {
-  constexpr u32 kFaults = 1u << vector::DE | 1u << vector::BR | 1u << vector::UD | 1u << vector::NM |
-                          1u << vector::TS | 1u << vector::NP | 1u << vector::SS | 1u << vector::GP |
-                          1u << vector::PF | 1u << vector::MF | 1u << vector::AC;
-  return e.type == EventType::HardwareException && e.vector < 32 && (kFaults >> e.vector & 1);
-}
 
 /// What an IDT gate and its target settle before anything is pushed.
 struct Route {
@@ -112,13 +104,14 @@ bool deliver_same_ring(Core& core, const Event& e, Route& route) {
   if (!push_return(core, frame, e, wide) || !mark_accessed(core, route.code)) return false;
   s.gpr[ESP] = frame.esp();
   enter_handler(core, route, cpl);
+  remember_gate(core, e, cpl, route.gate, route.code, nullptr);
   return true;
 }
 
 /// To a more privileged ring: a new stack; from virtual-8086 mode also the data segments, which become null.
 bool deliver_inner_ring(Core& core, const Event& e, Route& route) {
   CpuState& s = core.s;
-  const u32 ext = ext_bit(e), ring = route.code.d.dpl();
+  const u32 ext = ext_bit(e), cpl = s.cpl(), ring = route.code.d.dpl();
   const bool wide = route.gate.type() & system_type::k32, from_v86 = s.virtual_8086();
   u16 ss;
   u32 esp;
@@ -141,6 +134,8 @@ bool deliver_inner_ring(Core& core, const Event& e, Route& route) {
   set_stack(s, segment_register(ss, stack.d), frame.esp());
   if (from_v86)
     for (Seg seg : {GS, FS, DS, ES}) load_null_segment(s.seg[seg], 0);
+  else
+    remember_gate(core, e, cpl, route.gate, route.code, &stack);
   return true;
 }
 
@@ -179,6 +174,11 @@ void count(CpuCounters& counters, const Event& e) {
     case EventType::SoftwareException: counters.software_interrupts++; break;
     default: (e.vector == vector::PF ? counters.page_faults : counters.exceptions)++;
   }
+}
+
+void delivered(Core& core, const Event& e) {
+  count(core.counters, e);
+  core.s.halted = core.s.sti_shadow = core.s.mov_ss_shadow = false;
 }
 
 /// SDM vol. 3 table 6-5.
@@ -228,8 +228,7 @@ bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
     may_intercept = true;
     core.fault.kind = Fault::Kind::None;
     if (attempt(core, event, cr2)) {
-      count(core.counters, event);
-      core.s.halted = core.s.sti_shadow = core.s.mov_ss_shadow = false;
+      delivered(core, event);
       if (event.vector == vector::DB && event.type == EventType::HardwareException)
         core.s.dr[7] &= ~0x2000u;  // GD
       return true;
@@ -251,7 +250,13 @@ bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
 
 }  // namespace
 
-bool deliver_event(Core& core, const Event& event, u32 cr2) { return deliver(core, event, cr2, true); }
+bool deliver_event(Core& core, const Event& event, u32 cr2) {
+  if (!intercepted(core, event) && deliver_by_memo(core, event, cr2)) {
+    delivered(core, event);
+    return true;
+  }
+  return deliver(core, event, cr2, true);
+}
 
 bool deliver_injected(Core& core, const Event& event) { return deliver(core, event, core.s.cr2, false); }
 
@@ -260,7 +265,7 @@ bool software_interrupt(Core& core, u8 vector, EventType type, u8 instruction_le
   if (core.s.virtual_8086() && type == EventType::SoftwareInterrupt &&
       (core.s.eflags & eflags::IOPL) != eflags::IOPL)
     return core.raise(vector::GP, 0);
-  return deliver(core, Event{vector, type, false, 0, instruction_length}, 0, true);
+  return deliver_event(core, Event{vector, type, false, 0, instruction_length}, 0);
 }
 
 }  // namespace ringside

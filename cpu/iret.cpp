@@ -3,6 +3,7 @@
 // Manual: Intel SDM vol. 2 (IRET), vol. 3 section 20.2.
 #include "cpu/descriptor_access.h"
 #include "cpu/flags_access.h"
+#include "cpu/memo_access.h"
 #include "cpu/stack_frame.h"
 
 namespace ringside {
@@ -13,14 +14,6 @@ void load_flags(Core& core, u32 image, u32 mask, bool wide) {
   mask &= existing_flags(core.config.model);
   if (!wide) mask &= 0xFFFF;
   core.s.eflags = (core.s.eflags & ~mask) | (image & mask) | eflags::kFixedOne;
-}
-
-/// What protected-mode IRET may change at this privilege.
-u32 changeable_flags(const CpuState& s) {
-  u32 mask = ~(eflags::VM | eflags::VIF | eflags::VIP | eflags::IOPL | eflags::IF);
-  if (s.cpl() == 0) mask |= eflags::IOPL;
-  if (s.cpl() <= iopl(s)) mask |= eflags::IF;
-  return mask;
 }
 
 bool return_real(Core& core, bool wide) {
@@ -80,11 +73,11 @@ bool return_protected(Core& core, bool operand32) {
   if (operand32 && (flags & eflags::VM) && s.cpl() == 0) return return_to_v86(core, frame, eip, cs, flags);
   Slot code;
   if (!fetch_return_code(core, cs, code)) return false;
-  const u32 rpl = cs & 3, mask = changeable_flags(s);
+  const u32 rpl = cs & 3, cpl = s.cpl(), mask = changeable_flags(s);
   u32 esp = 0;
   u16 ss = 0;
   Slot stack;
-  const bool outer = rpl != s.cpl();
+  const bool outer = rpl != cpl;
   if (outer) {
     if (!frame.holds(2, operand32) || !frame.pop(esp, operand32) || !frame.pop_selector(ss, operand32))
       return false;
@@ -102,6 +95,7 @@ bool return_protected(Core& core, bool operand32) {
   } else {
     s.gpr[ESP] = frame.esp();
   }
+  if (operand32) remember_return(core, cpl, code, outer ? &stack : nullptr);
   return true;
 }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/core.h"
+#include "cpu/block_cache.h"
 #include "cpu/ept.h"
 
 namespace ringside {
@@ -127,6 +127,57 @@ void write_piece(Core& core, const TlbEntry& entry, LinearAddr address, const u8
   }
 }
 
+/// Enters a translation. `flags`: all but kTlbCode.
+[[gnu::always_inline]] inline void install(Core& core, LinearAddr address, bool user, MachinePhys page,
+                                           PageKind kind, u32 flags) {
+  const bool code = kind == PageKind::Ram && core.blocks->holds_code(page);
+  TlbEntry& entry = core.tlb.entry(address, user);
+  if (entry.page_tag == TlbEntry::kNone)
+    core.tlb.filled[core.tlb.filled_count++] = static_cast<u16>(Tlb::index(address) + user * Tlb::kEntries);
+  entry.page_tag = address.page().value;
+  entry.physical = page.value;
+  entry.flags = flags | code * kTlbCode;
+  entry.host_minus_linear =
+      kind == PageKind::Mmio ? 0 : reinterpret_cast<u64>(core.memory.data()) + page.value - entry.page_tag;
+  set_tags(entry, !(user && alignment_checked(core)));
+}
+
+/// The usual walk, 4 KiB pages by 32-bit tables in plain RAM, done at once. It declines, with nothing changed
+/// or counted, whenever anything else comes up: walk_pages() then says what.
+bool fill_from_two_levels(Core& core, LinearAddr address, Access access, bool user) {
+  const CpuState& s = core.s;
+  const bool usual = s.paging() && !(s.cr4 & cr4::PAE) && !(core.vmcs && core.vmcs->enable_ept);
+  if (!usual) return false;
+  u8* const ram = core.memory.data();
+  const MachinePhys upper_at((s.cr3 & pte::kFrame) + (address.value >> 22) * 4);
+  if (!core.memory.plain(upper_at)) return false;
+  u32 upper, entry;
+  std::memcpy(&upper, ram + upper_at.value, sizeof upper);
+  constexpr u32 kUsed = pte::P | pte::A;
+  if ((upper & kUsed) != kUsed || ((upper & pte::PS) && (s.cr4 & cr4::PSE))) return false;
+  const MachinePhys at((upper & pte::kFrame) + ((address.value >> 12) & 1023) * 4);
+  if (!core.memory.plain(at)) return false;
+  std::memcpy(&entry, ram + at.value, sizeof entry);
+  const MachinePhys page(entry & pte::kFrame);
+  const u32 rights = upper & entry;
+  const bool write = access == Access::Write, binding = user || (s.cr0 & cr0::WP);
+  const bool permitted = (!user || (rights & pte::U)) && (!write || (rights & pte::W) || !binding);
+  if (!(entry & pte::P) || !permitted || !core.memory.plain(page)) return false;
+  const u32 wanted = entry | pte::A | (write ? pte::D : 0);
+  if (wanted != entry) {
+    if (core.blocks->holds_code(at.page())) return false;
+    std::memcpy(ram + at.value, &wanted, sizeof wanted);
+  }
+  core.counters.tlb_misses++;
+  core.counters.walk_references += 2;
+  const bool writable = ((rights & pte::W) || !binding) && (wanted & pte::D);
+  const bool global = (entry & pte::G) && (s.cr4 & cr4::PGE);
+  install(
+      core, address, user, page, PageKind::Ram,
+      writable * kTlbWritable | (rights & pte::U ? u32{kTlbUser} : 0) | global * kTlbGlobal | kTlbExecutable);
+  return true;
+}
+
 bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
   return user && (address.value & (bytes - 1)) && alignment_checked(core);
 }
@@ -134,6 +185,7 @@ bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
 }  // namespace
 
 bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
+  if (fill_from_two_levels(core, address, access, user)) return true;
   core.counters.tlb_misses++;
   WalkMemory memory(core, address);
   const PageWalk walk = walk_pages(
@@ -156,26 +208,13 @@ bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
     executable = nested.executable;
   }
 
-  const MachinePhys page = physical.page();
-  const PageKind kind = core.memory.kind(page);
-  const bool code = kind == PageKind::Ram && holds_code(core, page);
-  TlbEntry& entry = core.tlb.entry(address, user);
-  if (entry.page_tag == TlbEntry::kNone)
-    core.tlb.filled[core.tlb.filled_count++] = Tlb::index(address) + (user ? Tlb::kEntries : 0);
-  entry.page_tag = address.page().value;
-  entry.physical = page.value;
+  const PageKind kind = core.memory.kind(physical);
   const bool large = walk.page_bytes > kPageSize;
-  entry.flags = writable * kTlbWritable | walk.user * kTlbUser | walk.global * kTlbGlobal |
-                (kind == PageKind::Mmio) * kTlbMmio | (kind == PageKind::Rom) * kTlbRom | code * kTlbCode |
-                executable * kTlbExecutable | large * kTlbLarge;
   core.tlb.large_pages |= large;
-
-  const bool fast = kind != PageKind::Mmio && (address.value | kPageMask) <= kFlatLimit &&
-                    !(user && alignment_checked(core));
-  entry.read_tag = fast ? entry.page_tag : TlbEntry::kNone;
-  entry.write_tag = fast && writable && kind == PageKind::Ram && !code ? entry.page_tag : TlbEntry::kNone;
-  entry.host_minus_linear =
-      kind == PageKind::Mmio ? 0 : reinterpret_cast<u64>(core.memory.data()) + page.value - entry.page_tag;
+  install(core, address, user, physical.page(), kind,
+          writable * kTlbWritable | walk.user * kTlbUser | walk.global * kTlbGlobal |
+              (kind == PageKind::Mmio) * kTlbMmio | (kind == PageKind::Rom) * kTlbRom |
+              executable * kTlbExecutable | large * kTlbLarge);
   return true;
 }
 
@@ -210,6 +249,15 @@ std::optional<MachinePhys> peek_translation(Core& core, LinearAddr address, bool
 template <class T>
 bool read_linear_slow(Core& core, LinearAddr address, T& value, bool user) {
   if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
+  if (address.offset() <= kPageSize - sizeof(T)) {
+    const TlbEntry* entry = find_entry(core, address, Access::Read, user);
+    if (!entry) return false;
+    if (entry->read_tag == entry->page_tag)
+      std::memcpy(&value, reinterpret_cast<const u8*>(entry->host_minus_linear + address.value), sizeof(T));
+    else
+      read_piece(core, *entry, address, reinterpret_cast<u8*>(&value), sizeof(T));
+    return true;
+  }
   u8 bytes[sizeof(T)];
   const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
   const TlbEntry* entry = find_entry(core, address, Access::Read, user);
@@ -226,6 +274,15 @@ bool read_linear_slow(Core& core, LinearAddr address, T& value, bool user) {
 template <class T>
 bool write_linear_slow(Core& core, LinearAddr address, T value, bool user) {
   if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
+  if (address.offset() <= kPageSize - sizeof(T)) {
+    const TlbEntry* entry = find_entry(core, address, Access::Write, user);
+    if (!entry) return false;
+    if (entry->write_tag == entry->page_tag)
+      std::memcpy(reinterpret_cast<u8*>(entry->host_minus_linear + address.value), &value, sizeof(T));
+    else
+      write_piece(core, *entry, address, reinterpret_cast<const u8*>(&value), sizeof(T));
+    return true;
+  }
   u8 bytes[sizeof(T)];
   std::memcpy(bytes, &value, sizeof(T));
   const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());

@@ -18,6 +18,7 @@ MachineMemory::MachineMemory(u64 bytes) : size_((bytes + kPageMask) & ~u64{kPage
                     " MiB for the guest's memory: " + std::strerror(errno) + "; give the guest less memory");
   }
   ram_ = static_cast<u8*>(p);
+  plain_bytes_ = size_;
 }
 
 MachineMemory::~MachineMemory() { munmap(ram_, size_); }
@@ -32,6 +33,10 @@ void MachineMemory::set_kind(MachinePhys begin, u64 bytes, PageKind kind) {
   if (kind != PageKind::Ram) kept.push_back({first, end, kind});
   std::sort(kept.begin(), kept.end(), [](const Range& a, const Range& b) { return a.begin < b.begin; });
   special_ = std::move(kept);
+  plain_begin_ = 0;
+  for (const Range& r : special_)
+    if (r.begin < size_) plain_begin_ = std::max(plain_begin_, std::min(r.end, size_));
+  plain_bytes_ = size_ - plain_begin_;
 }
 
 PageKind MachineMemory::kind(MachinePhys address) const {

@@ -27,6 +27,8 @@ class MachineMemory {
   /// Makes [begin, begin+bytes) something other than RAM; whole pages. Beyond size() everything is Mmio already.
   void set_kind(MachinePhys begin, u64 bytes, PageKind kind);
   PageKind kind(MachinePhys address) const;
+  /// Surely RAM, by one comparison: in the longest run of RAM behind everything special. False says nothing.
+  bool plain(MachinePhys address) const { return address.value - plain_begin_ < plain_bytes_; }
 
   /// Host pointer to [address, address+bytes) if all of it is RAM or ROM inside one run, nullptr otherwise.
   u8* at(MachinePhys address, u64 bytes = 1);
@@ -37,6 +39,7 @@ class MachineMemory {
   u8* ram_ = nullptr;
   u64 size_ = 0;
   std::vector<Range> special_;  // few, sorted by begin
+  u64 plain_begin_ = 0, plain_bytes_ = 0;
 };
 
 }  // namespace ringside

@@ -12,6 +12,15 @@ void drop(TlbEntry& entry) {
 
 }  // namespace
 
+void set_user_tags(Core& core, bool given) {
+  for (u32 i = 0; i < core.tlb.filled_count; i++) {
+    const u16 slot = core.tlb.filled[i];
+    if (slot < Tlb::kEntries) continue;
+    TlbEntry& entry = core.tlb.user[slot - Tlb::kEntries];
+    if (!(entry.page_tag & TlbEntry::kNone)) set_tags(entry, given);  // neither kNone nor kEmptied
+  }
+}
+
 void flush_tlb(Core& core, bool keep_global) {
   Tlb& tlb = core.tlb;
   u32 kept = 0;

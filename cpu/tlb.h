@@ -50,6 +50,14 @@ enum TlbFlag : u32 {
   kTlbRom = 256,
 };
 
+/// The tags that an entry's flags permit; none unless `given`.
+inline void set_tags(TlbEntry& e, bool given) {
+  const bool fast = given && !(e.flags & kTlbMmio) && (e.page_tag | kPageMask) <= kFlatLimit;
+  const bool store = (e.flags & (kTlbWritable | kTlbRom | kTlbCode)) == kTlbWritable;
+  e.read_tag = fast ? e.page_tag : TlbEntry::kNone;
+  e.write_tag = fast && store ? e.page_tag : TlbEntry::kNone;
+}
+
 struct Tlb {
   static constexpr u32 kEntries = 1024;
   // Supervisor and user accesses have an array each, so that a change of privilege costs nothing.

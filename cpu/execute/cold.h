@@ -46,15 +46,31 @@ Step system_step(Insn* i, Core* c) {
   return leave_after(i, c);
 }
 
-/// The same, and the body has set s.eip.
+/// The instruction has set CS:EIP, and perhaps the mode: on to the block there, or to the run loop if it must
+/// look around.
+Step arrive(Insn*, Core*);
+
+/// Reads and writes CpuState, and the body has set s.eip.
 template <Body body>
 Step transfer_step(Insn* i, Core* c) {
   settle(*i, *c);
   if (!body(*i, *c)) [[unlikely]]
     return fault(i, c);
   reload_flags(*c);
-  c->x.mode_changed = true;
-  return leave_redirected(i, c);
+  return arrive(i, c);
+}
+
+/// Looks at CPL and segments only, and may drop translations: the run loop is needed if those of code were
+/// among them.
+template <Body body>
+Step translation_step(Insn* i, Core* c) {
+  c->x.current = i;
+  const u32 context = c->x.context;
+  if (!body(*i, *c)) [[unlikely]]
+    return fault(i, c);
+  if (c->x.context != context) [[unlikely]]
+    return leave_after(i, c);
+  return next_checked(i, c);
 }
 
 template <class Op>

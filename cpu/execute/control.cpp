@@ -1,6 +1,7 @@
 // Far transfers, interrupts raised by instructions, IRET, BOUND, SYSENTER and SYSEXIT.
 #include "cpu/execute/cold.h"
 #include "cpu/execute/select.h"
+#include "cpu/memo_access.h"
 
 namespace ringside {
 
@@ -55,6 +56,12 @@ bool interrupt_return(Insn& i, Core& c) {
   return iret(c, operand32, i.next_eip());
 }
 
+Step interrupt_return32(Insn* i, Core* c) {
+  if (!return_by_memo(*c)) return transfer_step<interrupt_return<true>>(i, c);
+  reload_flags(*c);
+  return arrive(i, c);
+}
+
 template <class T>
 bool bound(Insn& i, Core& c) {
   using Signed = std::make_signed_t<T>;
@@ -105,7 +112,7 @@ Handler select_int(const Decoded& d) {
 }
 
 Handler select_iret(const Decoded& d) {
-  return d.operand32 ? transfer_step<interrupt_return<true>> : transfer_step<interrupt_return<false>>;
+  return d.operand32 ? interrupt_return32 : transfer_step<interrupt_return<false>>;
 }
 
 Handler select_bound(const Decoded& d) { return d.operand32 ? cold<bound<u32>> : cold<bound<u16>>; }

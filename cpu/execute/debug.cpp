@@ -6,7 +6,7 @@ namespace ringside {
 
 namespace {
 
-enum Condition : u32 { kExecute = 0, kWrite = 1, kReadOrWrite = 3 };
+enum Condition : u32 { kExecute = 0, kWrite = 1, kPort = 2, kReadOrWrite = 3 };
 
 struct DebugRegister {
   bool enabled;
@@ -63,6 +63,15 @@ void match_data_breakpoints(Core& c, LinearAddr address, u32 bytes, bool write) 
     c.debug.hit_read = !write;
     c.debug.hit_address = address.value;
     c.x.attention = true;
+  }
+}
+
+void match_port_breakpoints(Core& c, u16 port, u32 bytes) {
+  if (!(c.s.cr4 & cr4::DE)) return;
+  for (unsigned n = 0; n < 4; ++n) {
+    const DebugRegister r = debug_register(c.s, n);
+    if (r.enabled && r.condition == kPort && overlaps(port, bytes, r.begin, r.bytes))
+      c.x.debug_causes |= 1u << n;
   }
 }
 

@@ -17,6 +17,13 @@ u32 instruction_breakpoints(const Core&, u32 linear);
 bool debugger_breakpoint(Core&, u32 linear);
 void match_data_breakpoints(Core&, LinearAddr, u32 bytes, bool write);
 
+/// Ports, with CR4.DE.
+void match_port_breakpoints(Core&, u16 port, u32 bytes);
+
+inline void note_port_access(Core& c, u16 port, u32 bytes) {
+  if (c.x.debugging) [[unlikely]]
+    match_port_breakpoints(c, port, bytes);
+}
 inline void note_data_access(Core& c, LinearAddr address, u32 bytes, bool write) {
   if (c.x.debugging) [[unlikely]]
     match_data_breakpoints(c, address, bytes, write);

@@ -1,5 +1,7 @@
 #include "cpu/execute/exits.h"
 
+#include "cpu/execute/cold.h"
+
 namespace ringside {
 
 namespace {
@@ -24,6 +26,18 @@ Step leave_after(Insn* i, Core* c) {
 Step leave_redirected(Insn* i, Core* c) {
   c->x.countdown -= retired_before(*i) + 1;
   return leave();
+}
+
+Step arrive(Insn* i, Core* c) {
+  c->x.countdown -= retired_before(*i) + 1;
+  const bool awaited = c->interrupt_line || (c->vmcs && c->vmcs->interrupt_window_exiting);
+  if (c->x.countdown < 0 || c->x.attention || awaited || (c->s.eflags & eflags::TF)) [[unlikely]] {
+    c->x.mode_changed = true;
+    return leave();
+  }
+  refresh_mode(*c);
+  c->s.eflags &= ~eflags::RF;  // it has had its effect: nobody waits to see this boundary
+  return jump_to(c, c->s.eip);
 }
 
 Step leave_at_exit(Insn* exit, Core* c) {

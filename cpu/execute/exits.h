@@ -17,6 +17,8 @@ Step cross_page(Insn*, Core*);
 /// After the last instruction of a block that does not branch.
 Step end_of_block(Insn*, Core*);
 
+/// The instruction completed and has set s.eip itself: back to the run loop.
+Step leave_redirected(Insn*, Core*);
 /// Continues at `eip` by way of the jump cache; the block has been charged already.
 [[gnu::always_inline]] inline Step jump_to(Core*, u32 eip);
 /// The same, where the jump cache does not know.

@@ -22,8 +22,6 @@ namespace ringside {
 [[gnu::cold]] Step fault(Insn*, Core*);
 /// The instruction completed, and the run loop must look around before the next one.
 [[gnu::cold]] Step leave_after(Insn*, Core*);
-/// The instruction completed and has set s.eip itself (far transfers, IRET): back to the run loop.
-Step leave_redirected(Insn*, Core*);
 Step leave_at_exit(Insn* exit, Core*);
 
 [[gnu::always_inline]] inline Step next(Insn* i, Core* c) { return go(i + 1, c); }

@@ -1,6 +1,7 @@
 // IN and OUT.
 #include "cpu/execute/choose.h"
 #include "cpu/execute/cold.h"
+#include "cpu/execute/debug.h"
 #include "cpu/execute/select.h"
 
 namespace ringside {
@@ -17,6 +18,7 @@ bool in(Insn& i, Core& c) {
   const u16 port = port_number<by_register>(i, c);
   if (!check_io(c, port, sizeof(T), true, false, false, {}, static_cast<u8>(i.length()))) return false;
   c.counters.port_reads++;
+  note_port_access(c, port, sizeof(T));
   set_register<T>(&c, EAX, static_cast<T>(c.bus.port_in(port, sizeof(T))));
   return true;
 }
@@ -26,6 +28,7 @@ bool out(Insn& i, Core& c) {
   const u16 port = port_number<by_register>(i, c);
   if (!check_io(c, port, sizeof(T), false, false, false, {}, static_cast<u8>(i.length()))) return false;
   c.counters.port_writes++;
+  note_port_access(c, port, sizeof(T));
   c.bus.port_out(port, get_register<T>(&c, EAX), sizeof(T));
   return true;
 }

@@ -6,6 +6,7 @@
 #include "cpu/execute/alu.h"
 #include "cpu/execute/choose.h"
 #include "cpu/execute/cold.h"
+#include "cpu/execute/debug.h"
 
 namespace ringside {
 
@@ -95,10 +96,12 @@ struct String {
       if (!may_access_port(ES, di(), true, linear) || !check_writable(c, linear, sizeof(T), c.user()))
         return false;
       c.counters.string_port_elements++;
+      note_port_access(c, get_register<u16>(&c, EDX), sizeof(T));
       if (!store(di(), static_cast<T>(c.bus.port_in(get_register<u16>(&c, EDX), sizeof(T))))) return false;
     } else {
       if (!may_access_port(source(), si(), false, linear) || !load(source(), si(), a)) return false;
       c.counters.string_port_elements++;
+      note_port_access(c, get_register<u16>(&c, EDX), sizeof(T));
       c.bus.port_out(get_register<u16>(&c, EDX), a, sizeof(T));
     }
     if constexpr (kind == kMovs || kind == kCmps || kind == kLods || kind == kOuts) advance_si(step);

@@ -153,7 +153,7 @@ Handler select_load_table(const Decoded& d) {
 Handler select_store_table(const Decoded& d) {
   return d.row->argument ? looking<store_table<true>> : looking<store_table<false>>;
 }
-Handler select_invlpg(const Decoded&) { return system_step<privileged<invalidate>>; }
+Handler select_invlpg(const Decoded&) { return translation_step<privileged<invalidate>>; }
 Handler select_msr(const Decoded& d) {
   return d.row->argument ? system_step<privileged<msr<true>>> : looking<privileged<msr<false>>>;
 }

@@ -194,6 +194,98 @@ TEST_CASE("DR7 breakpoints fire before an instruction and after a store") {
     CHECK(m.reg(EAX) == 0);
     CHECK((m.cpu.state().dr[6] & 15) == 2);
   }
+  SECTION("port, with CR4.DE only") {
+    const bool extensions = GENERATE(true, false);
+    m.code({0xE6, 0x82, 0xE6, 0x81, 0x40, 0xF4});  // out 82h; out 81h; inc eax
+    m.cpu.state().dr[2] = 0x80;
+    m.cpu.state().dr[7] = 0x400 | 16 | 2u << 24 | 1u << 26;  // two ports
+    m.cpu.state().cr4 = extensions ? cr4::DE : 0;
+    CHECK(m.runs_to<exits::Halted>(100));
+    CHECK(m.bus.writes.size() == 2);
+    CHECK(m.reg(EAX) == (extensions ? 0 : 1));
+    CHECK((m.cpu.state().dr[6] & 15) == (extensions ? 4 : 0));
+  }
+}
+
+TEST_CASE(
+    "alignment is checked from the POPF that sets AC to the one that clears it, whatever the TLB holds") {
+  SmallMachine m;
+  Vmcs vmcs;
+  vmcs.enable_ept = false;
+  vmcs.exception_bitmap = ~0u;
+  m.cpu.set_vmcs(&vmcs);
+  CpuState& s = m.cpu.state();
+  s.cr0 |= cr0::AM;
+  for (SegmentRegister& r : s.seg) {
+    r.selector |= 3;
+    r.access |= 3 << 5;
+  }
+  m.code({0xA1, 0x02, 0x20, 0, 0,                             // mov eax, [0x2002]
+          0x68, 0x02, 0,    4, 0, 0x9D,                       // push 0x40002; popf
+          0xA1, 0x04, 0x20, 0, 0, 0x66, 0xA1, 2, 0x20, 0, 0,  // mov eax, [0x2004]; mov ax, [0x2002]
+          0xA1, 0x02, 0x20, 0, 0, 0xF4});                     // mov eax, [0x2002]; hlt
+  const CpuExit first = m.cpu.run(100);
+  REQUIRE(std::holds_alternative<exits::ExceptionOrNmi>(first));
+  CHECK(std::get<exits::ExceptionOrNmi>(first).event.vector == vector::AC);
+  CHECK(s.eip == SmallMachine::kCode + 22);
+  s.eflags &= ~eflags::AC;
+  const CpuExit second = m.cpu.run(100);
+  REQUIRE(std::holds_alternative<exits::ExceptionOrNmi>(second));
+  CHECK(std::get<exits::ExceptionOrNmi>(second).event.vector == vector::GP);  // HLT in ring 3
+  m.cpu.set_vmcs(nullptr);
+}
+
+TEST_CASE("a remembered gate is forgotten as soon as any word of it changes") {
+  struct Change {
+    const char* what;
+    u32 at, value;
+    u32 expected_eip;  ///< where INT 40h then leads; 0: #GP
+  };
+  const Change changes[] = {
+      {"nothing", 0x3000, 0, 0x7000},
+      {"the gate's offset", kIdt + 0x40 * 8, 0x00087100, 0x7100},
+      {"the gate's presence", kIdt + 0x40 * 8 + 4, 0x0000EE00 & ~0x8000u, 0},
+      {"the gate's privilege", kIdt + 0x40 * 8 + 4, 0x00008E00, 0},
+      {"the code segment's type", kGdt + 12, 0x00CF9300, 0},
+      {"the stack's selector", 0x9008, 0x08, 0},
+      {"the stack's type", kGdt + 20, 0x00CF9900, 0},
+  };
+  for (const Change& change : changes) {
+    INFO(change.what);
+    SmallMachine m;
+    add_gate(m, 0x40, 0x7000);
+    m.poke32(kIdt + 0x40 * 8 + 4, 0x0000EE00);
+    m.poke32(kGdt + 24, 0x0000FFFF), m.poke32(kGdt + 28, 0x00CFFB00);
+    m.poke32(kGdt + 32, 0x0000FFFF), m.poke32(kGdt + 36, 0x00CFF300);
+    m.poke32(0x9004, 0xA000), m.poke32(0x9008, 0x10);
+    CpuState& s = m.cpu.state();
+    s.gdtr.limit = 39;
+    s.tr = {0x28, 0x8B, 0x9000, 0x67};
+    s.seg[CS] = {0x1B, 0xC0FB, 0, ~0u};
+    for (Seg seg : {SS, DS, ES}) s.seg[seg] = {0x23, 0xC0F3, 0, ~0u};
+    m.code({0xCD, 0x40, 0xEB, 0xFC});  // int 40h; jmp back
+    m.poke(0x7000, {0x41, 0xCF});      // inc ecx; iret
+    m.poke(0x7100, {0x42, 0xCF});
+    REQUIRE(m.runs_to<exits::BudgetSpent>(4 * 25));  // 25 rounds: remembered long ago
+    REQUIRE(m.reg(ECX) == 25);
+    CHECK(s.eip == SmallMachine::kCode);
+    m.poke32(change.at, change.value);
+    Vmcs vmcs;
+    vmcs.enable_ept = false;
+    vmcs.exception_bitmap = ~0u;
+    m.cpu.set_vmcs(&vmcs);
+    const CpuExit exit = m.cpu.run(1);
+    if (change.expected_eip) {
+      CHECK(std::holds_alternative<exits::BudgetSpent>(exit));
+      CHECK(s.eip == change.expected_eip);
+      CHECK(s.gpr[ESP] == 0xA000 - 20);
+    } else {
+      CHECK(std::holds_alternative<exits::ExceptionOrNmi>(exit));
+      CHECK(s.eip == SmallMachine::kCode);
+      CHECK(s.gpr[ESP] == SmallMachine::kStack);
+    }
+    m.cpu.set_vmcs(nullptr);
+  }
 }
 
 TEST_CASE("a debugger's breakpoint stops before the instruction, once") {
