@@ -17,6 +17,7 @@ namespace ringside {
 Cpu::Core::Core(Cpu& o, MachineMemory& m, Bus& b, CpuConfig cfg)
     : owner(o), memory(m), bus(b), config(cfg), blocks(std::make_unique<BlockCache>(m.size())) {
   x.jumps = blocks->jumps.get();
+  if (config.tlb.modelled()) tlb_model = std::make_unique<TlbModel>(config.tlb);
 }
 
 Cpu::Core::~Core() = default;

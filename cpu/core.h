@@ -46,6 +46,7 @@ struct Cpu::Core {
   Fault fault;
   Tlb tlb;
   TransferMemo memo;
+  std::unique_ptr<TlbModel> tlb_model;  ///< if CpuConfig::tlb asks for one
   std::unique_ptr<BlockCache> blocks;
   std::vector<SilentSensitive> silent;
   DebugPoints debug;
@@ -104,6 +105,8 @@ void set_user_tags(Core&, bool given);
 /// Drops translations, those of instruction fetch included. Global pages survive if `keep_global`.
 void flush_tlb(Core&, bool keep_global);
 void invalidate_translation(Core&, LinearAddr);
+/// The modelled TLB has lost a page: so must this one. `code`: its instruction half.
+void evict_translation(Core&, const TlbModel::Victim&, bool code);
 
 // ---- cpu/block_cache.cpp: what the memory half must tell the cache of decoded code.
 /// Whether decoded code lies in the RAM page: then its TLB entries get kTlbCode and no write tag.

@@ -11,6 +11,7 @@ struct CpuCounters {
   u64 tlb_misses = 0;
   u64 walk_references = 0;    ///< memory references made by all walks, guest and nested dimension
   u64 nested_references = 0;  ///< the part of walk_references that was made in the nested dimension
+  u64 walk_cache_hits = 0;    ///< the part that a modelled page-walk cache answered
   u64 exceptions = 0;         ///< delivered through the IDT by the processor, page faults excluded
   u64 page_faults = 0;
   u64 software_interrupts = 0;  ///< INT n, INT3, INTO delivered by the processor

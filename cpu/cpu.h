@@ -19,6 +19,7 @@
 #include "cpu/exit.h"
 #include "cpu/memory.h"
 #include "cpu/state.h"
+#include "cpu/tlb_model.h"
 #include "cpu/vmcs.h"
 
 namespace ringside {
@@ -34,6 +35,7 @@ enum class SensitiveInstructions : u8 {
 struct CpuConfig {
   CpuModel model = CpuModel::P6;
   SensitiveInstructions sensitive = SensitiveInstructions::Leak;
+  TlbGeometry tlb;  ///< a TLB of this geometry decides what walks; none by default
 };
 
 /// A sensitive instruction that executed silently outside ring 0 of a de-privileged guest (policy Leak) where the

@@ -238,6 +238,11 @@ bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
       return false;
     }
     const Event second = core.fault.event;
+    // What the monitor asked for exits as it is: whether the two make a double fault is its decision then.
+    if (intercepted(core, second)) {
+      core.vmcs->idt_vectoring = event;
+      return exit_for(core, second, core.fault.cr2);
+    }
     if (severity(event) == Severity::DoubleFault && severity(second) != Severity::Benign)
       return core.exit(exits::TripleFault{});
     interrupted = event;

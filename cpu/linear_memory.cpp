@@ -33,12 +33,14 @@ void write_physical(Core& core, MachinePhys address, u32 value) {
 /// The guest's physical memory as the page walk sees it: machine memory itself, or through the nested tables.
 class WalkMemory {
  public:
-  WalkMemory(Core& core, LinearAddr linear)
-      : core_(core), linear_(linear), nested_(core.vmcs && core.vmcs->enable_ept) {}
+  /// `model`: whose page-walk cache is asked; nullptr for none.
+  WalkMemory(Core& core, LinearAddr linear, TlbModel* model)
+      : core_(core), linear_(linear), model_(model), nested_(core.vmcs && core.vmcs->enable_ept) {}
 
   bool nested() const { return nested_; }
   bool failed() const { return failed_; }
   u64 nested_references() const { return references_; }
+  u64 walk_cache_hits() const { return hits_; }
 
   /// Translates in the nested dimension; on failure records the exit, and the walk is to be abandoned.
   bool translate(GuestPhys guest, Access access, bool during_walk, EptWalk& walk) {
@@ -56,9 +58,8 @@ class WalkMemory {
     if (!nested_) return read_physical(core_, MachinePhys(address));
     EptWalk walk;
     if (failed_ || !translate(GuestPhys(address), Access::Read, true, walk))
-      return 0;  // "not present": ends the walk
-    if ((address & 4) == 0 || !pae())
-      references_ += walk.count;  // the second half of a PAE entry is the same reference
+      return 0;                                     // "not present": ends the walk
+    if ((address & 4) == 0 || !pae()) count(walk);  // the second half of a PAE entry is the same reference
     return read_physical(core_, walk.physical);
   }
 
@@ -69,15 +70,26 @@ class WalkMemory {
       write_physical(core_, walk.physical, value);
   }
 
-  void count_final(const EptWalk& walk) { references_ += walk.count; }
+  /// The references of one nested walk; only the last level's lie beyond the page-walk cache.
+  void count(const EptWalk& walk) {
+    references_ += walk.count;
+    look_up(walk, true);
+  }
+  void count_guest(const PageWalk& walk) { look_up(walk, false); }
 
  private:
   bool pae() const { return core_.s.cr4 & cr4::PAE; }
+  template <class Walk>
+  void look_up(const Walk& walk, bool nested_dimension) {
+    for (u8 i = 0; model_ && i + 1 < walk.count; i++)
+      hits_ += model_->walk_hits(walk.steps[i].entry_address, nested_dimension);
+  }
 
   Core& core_;
   LinearAddr linear_;
+  TlbModel* model_;
   bool nested_, failed_ = false;
-  u64 references_ = 0;
+  u64 references_ = 0, hits_ = 0;
 };
 
 TlbEntry* usable_entry(Core& core, LinearAddr address, Access access, bool user) {
@@ -90,7 +102,8 @@ TlbEntry* usable_entry(Core& core, LinearAddr address, Access access, bool user)
 
 /// The entry that permits the access, filled if need be; nullptr after a fault.
 TlbEntry* find_entry(Core& core, LinearAddr address, Access access, bool user) {
-  if (TlbEntry* entry = usable_entry(core, address, access, user)) return entry;
+  if (!core.tlb_model || core.tlb_model->holds(address, access))
+    if (TlbEntry* entry = usable_entry(core, address, access, user)) return entry;
   return fill_tlb(core, address, access, user) ? &core.tlb.entry(address, user) : nullptr;
 }
 
@@ -146,7 +159,7 @@ void write_piece(Core& core, const TlbEntry& entry, LinearAddr address, const u8
 /// or counted, whenever anything else comes up: walk_pages() then says what.
 bool fill_from_two_levels(Core& core, LinearAddr address, Access access, bool user) {
   const CpuState& s = core.s;
-  const bool usual = s.paging() && !(s.cr4 & cr4::PAE) && !(core.vmcs && core.vmcs->enable_ept);
+  const bool usual = s.paging() && !core.tlb_model && !(s.cr4 & cr4::PAE) && !(core.vmcs && core.vmcs->enable_ept);
   if (!usual) return false;
   u8* const ram = core.memory.data();
   const MachinePhys upper_at((s.cr3 & pte::kFrame) + (address.value >> 22) * 4);
@@ -186,35 +199,53 @@ bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
 
 bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
   if (fill_from_two_levels(core, address, access, user)) return true;
-  core.counters.tlb_misses++;
-  WalkMemory memory(core, address);
+  // A modelled TLB that holds the page knows the result: only the simulator's own TLB has to be filled.
+  TlbModel* const model = core.tlb_model.get();
+  const bool counted = !model || !model->holds(address, access);
+  core.counters.tlb_misses += counted;
+  WalkMemory memory(core, address, counted ? model : nullptr);
   const PageWalk walk = walk_pages(
       PagingMode{core.s.cr3, core.s.cr0, core.s.cr4, user}, address, access, true,
       [&](u64 at) { return memory.read(at); }, [&](u64 at, u32 value) { memory.write(at, value); });
-  core.counters.walk_references += walk.count + memory.nested_references();
-  core.counters.nested_references += memory.nested_references();
-  if (memory.failed()) return false;
-  if (!walk.ok) return core.raise_page_fault(walk.error_code, address);
+  memory.count_guest(walk);
+  // What has been counted when the walk ends, one way or another.
+  const auto count = [&] {
+    if (!counted) return;
+    core.counters.walk_references += walk.count + memory.nested_references();
+    core.counters.nested_references += memory.nested_references();
+    core.counters.walk_cache_hits += memory.walk_cache_hits();
+  };
+  if (memory.failed()) return count(), false;
+  if (!walk.ok) return count(), core.raise_page_fault(walk.error_code, address);
 
   MachinePhys physical(walk.physical);
   bool writable = (walk.writable || (!user && !(core.s.cr0 & cr0::WP))) && walk.dirty, executable = true;
+  u32 page_bytes = walk.page_bytes;
   if (memory.nested()) {
     EptWalk nested;
-    if (!memory.translate(GuestPhys(walk.physical), access, false, nested)) return false;
-    core.counters.walk_references += nested.count;
-    core.counters.nested_references += nested.count;
+    if (!memory.translate(GuestPhys(walk.physical), access, false, nested)) return count(), false;
+    memory.count(nested);
+    page_bytes = std::min(page_bytes, nested.page_bytes);
     physical = nested.physical;
     writable &= nested.writable;
     executable = nested.executable;
   }
+  count();
+  if (counted && model) {
+    const bool dirty = walk.dirty && access != Access::Fetch;
+    if (const auto victim = model->insert(address, access, page_bytes, dirty, walk.global))
+      evict_translation(core, *victim, access == Access::Fetch);
+  }
+  writable &= !model || model->holds(address, Access::Write);
 
   const PageKind kind = core.memory.kind(physical);
   const bool large = walk.page_bytes > kPageSize;
   core.tlb.large_pages |= large;
+  const bool data = !model || model->holds(address, Access::Read);
   install(core, address, user, physical.page(), kind,
           writable * kTlbWritable | walk.user * kTlbUser | walk.global * kTlbGlobal |
               (kind == PageKind::Mmio) * kTlbMmio | (kind == PageKind::Rom) * kTlbRom |
-              executable * kTlbExecutable | large * kTlbLarge);
+              executable * kTlbExecutable | large * kTlbLarge | !data * kTlbFetchOnly);
   return true;
 }
 
@@ -262,6 +293,8 @@ bool read_linear_slow(Core& core, LinearAddr address, T& value, bool user) {
   const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
   const TlbEntry* entry = find_entry(core, address, Access::Read, user);
   if (!entry) return false;
+  TlbEntry copy;  // a modelled TLB may lose the first page to the second
+  if (first < sizeof(T)) entry = &(copy = *entry);
   const LinearAddr next = address + first;
   const TlbEntry* second = first < sizeof(T) ? find_entry(core, next, Access::Read, user) : nullptr;
   if (first < sizeof(T) && !second) return false;
@@ -288,6 +321,8 @@ bool write_linear_slow(Core& core, LinearAddr address, T value, bool user) {
   const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
   const TlbEntry* entry = find_entry(core, address, Access::Write, user);
   if (!entry) return false;
+  TlbEntry copy;
+  if (first < sizeof(T)) entry = &(copy = *entry);
   const LinearAddr next = address + first;
   const TlbEntry* second = first < sizeof(T) ? find_entry(core, next, Access::Write, user) : nullptr;
   if (first < sizeof(T) && !second) return false;

@@ -5,6 +5,14 @@
 namespace ringside {
 namespace {
 
+// An emptied slot stays listed in `filled`; fill_tlb() lists a slot when page_tag says that it never held a
+// page.
+void empty(TlbEntry& entry) {
+  entry.read_tag = entry.write_tag = TlbEntry::kNone;
+  entry.page_tag = TlbEntry::kEmptied;
+  entry.flags = 0;
+}
+
 void drop(TlbEntry& entry) {
   entry.read_tag = entry.write_tag = entry.page_tag = TlbEntry::kNone;
   entry.flags = 0;
@@ -34,18 +42,13 @@ void flush_tlb(Core& core, bool keep_global) {
   }
   tlb.filled_count = kept;
   if (!kept) tlb.large_pages = false;
+  if (core.tlb_model) core.tlb_model->flush(keep_global);
   drop_code_translations(core);
 }
 
 void invalidate_translation(Core& core, LinearAddr address) {
   Tlb& tlb = core.tlb;
-  // The emptied slots stay listed in `filled`; fill_tlb() lists a slot when page_tag says that it never held
-  // a page.
-  auto empty = [](TlbEntry& entry) {
-    entry.read_tag = entry.write_tag = TlbEntry::kNone;
-    entry.page_tag = TlbEntry::kEmptied;
-    entry.flags = 0;
-  };
+  if (core.tlb_model) core.tlb_model->invalidate(address);
   for (bool user : {false, true}) {
     TlbEntry& entry = tlb.entry(address, user);
     if (entry.page_tag == address.page().value) empty(entry);
@@ -60,6 +63,18 @@ void invalidate_translation(Core& core, LinearAddr address) {
     if ((entry.flags & kTlbLarge) && entry.page_tag - begin < 0x400000u) empty(entry);
   }
   drop_code_translations(core);
+}
+
+void evict_translation(Core& core, const TlbModel::Victim& victim, bool code) {
+  if (code) {
+    if (victim.bytes == kPageSize) return drop_code_translation(core, victim.page);
+    return drop_code_translations(core);
+  }
+  for (u32 i = 0; i < core.tlb.filled_count; i++) {
+    const u16 slot = core.tlb.filled[i];
+    TlbEntry& entry = slot < Tlb::kEntries ? core.tlb.supervisor[slot] : core.tlb.user[slot - Tlb::kEntries];
+    if (entry.page_tag - victim.page.value < victim.bytes) empty(entry);
+  }
 }
 
 }  // namespace ringside

@@ -48,11 +48,12 @@ enum TlbFlag : u32 {
   kTlbExecutable = 64,  ///< a fetch may go ahead (EPT)
   kTlbLarge = 128,      ///< one 4 KiB piece of a 2 or 4 MiB page
   kTlbRom = 256,
+  kTlbFetchOnly = 512,  ///< a modelled TLB holds the page for instructions alone
 };
 
 /// The tags that an entry's flags permit; none unless `given`.
 inline void set_tags(TlbEntry& e, bool given) {
-  const bool fast = given && !(e.flags & kTlbMmio) && (e.page_tag | kPageMask) <= kFlatLimit;
+  const bool fast = given && !(e.flags & (kTlbMmio | kTlbFetchOnly)) && (e.page_tag | kPageMask) <= kFlatLimit;
   const bool store = (e.flags & (kTlbWritable | kTlbRom | kTlbCode)) == kTlbWritable;
   e.read_tag = fast ? e.page_tag : TlbEntry::kNone;
   e.write_tag = fast && store ? e.page_tag : TlbEntry::kNone;

@@ -15,6 +15,7 @@
 INCLUDE_FILE(guest_hello, "hello.elf")
 INCLUDE_FILE(guest_sensitive, "sensitive.elf")
 INCLUDE_FILE(guest_nanobench, "nanobench.elf")
+INCLUDE_FILE(guest_pagetables, "pagetables.elf")
 INCLUDE_FILE(guest_kernel, "kernel.elf")
 INCLUDE_FILE(guest_kernel_paravirtual, "kernel-pv.elf")
 INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
@@ -39,6 +40,11 @@ std::span<const BuiltinGuest> builtin_guests() {
           .name = "nanobench",
           .description = "what one system call, fault, port read or page-table write costs, in cycles",
           .image = FILE_BYTES(guest_nanobench),
+      },
+      BuiltinGuest{
+          .name = "pagetables",
+          .description = "edits its page tables at random and adds up what it sees: the same everywhere",
+          .image = FILE_BYTES(guest_pagetables),
       },
       BuiltinGuest{
           .name = "kernel",

@@ -28,8 +28,12 @@ Host::Host(const HostConfig& config)
       profile(config.profile ? *config.profile : default_cost_profile()),
       machine(GuestMemory(memory, MachinePhys(config.monitor_bytes), config.ram_bytes), config.machine,
               *this),
-      cpu(memory, *this, config.cpu) {
+      cpu(memory, *this, config.cpu),
+      walk_caches_(config.walk_caches) {
   ledger.set_active(&profile);
+  machine.dma().written = [this](GuestPhys begin, u64 bytes) {
+    cpu.memory_written(machine.ram().to_machine(begin), bytes);
+  };
 }
 
 template <class Count>
@@ -46,11 +50,15 @@ void Host::for_each_event(const Count& count) const {
   count(CostEvent::ExceptionDelivery,
         since(&CpuCounters::exceptions) + since(&CpuCounters::external_interrupts));
   count(CostEvent::PageFaultDelivery, since(&CpuCounters::page_faults));
-  // The leaf of a walk comes from L2; what lies above it is in the page-walk cache.
+  // The leaf of a walk comes from L2; what lies above it is in the page-walk cache. A modelled one knows
+  // better.
   const u64 references = since(&CpuCounters::walk_references);
   const u64 leaves = std::min(since(&CpuCounters::tlb_misses), references);
-  count(CostEvent::WalkReferenceL2, leaves);
-  count(CostEvent::WalkReferenceCached, references - leaves);
+  const u64 cached = cpu.config().tlb.modelled() ? since(&CpuCounters::walk_cache_hits)
+                     : walk_caches_              ? references - leaves
+                                                 : 0;
+  count(CostEvent::WalkReferenceL2, references - cached);
+  count(CostEvent::WalkReferenceCached, cached);
 }
 
 u64 Host::now() const {

@@ -33,6 +33,9 @@ inline constexpr u8 kHostInterruptVector = 0xFF;
 struct HostConfig {
   u64 ram_bytes = 32u << 20;  ///< guest-physical RAM
   u64 monitor_bytes = 0;      ///< 0 on bare metal
+  /// Whether processors cache what lies above the last level of a page walk. With a modelled TLB its own walk
+  /// cache decides (CpuConfig::tlb).
+  bool walk_caches = true;
   CpuConfig cpu;
   const CostProfile* profile = nullptr;  ///< nullptr = default_cost_profile()
   MachineConfig machine;
@@ -78,6 +81,7 @@ class Host final : public Bus, public Clock {
   void for_each_event(const Count& count) const;
 
   CpuCounters settled_;
+  bool walk_caches_;
   u64 slice_end_ = 0;
   u64 measured_ = 0;
 };

@@ -46,6 +46,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {E::UserSpaceRoundTrip, B::Devices, "to the device process and back"},
     {E::DeviceAccess, B::Devices, "device model"},
     {E::RingRequest, B::Devices, "request from a paravirtual ring"},
+    {E::IommuReference, B::Devices, "walk reference of the I/O-MMU"},
 }};
 
 constexpr bool in_enum_order() {

@@ -41,6 +41,7 @@ enum class CostEvent : u8 {
   UserSpaceRoundTrip,     // devices: leaving the kernel half of the monitor for the device model
   DeviceAccess,           // devices: work of the model itself
   RingRequest,            // devices: one request taken from a PV ring
+  IommuReference,         // devices: a reference of the I/O-MMU's walk for a device's own access
   kCount
 };
 

@@ -74,6 +74,7 @@ void Machine::Devices::restore(const State& s) {
 
 Machine::Machine(GuestMemory ram, MachineConfig config, Clock& clock)
     : ram_(ram),
+      dma_(ram),
       config_(std::move(config)),
       clock_(clock),
       devices_(std::make_unique<Devices>(config_, clock, ram.size())) {

@@ -13,6 +13,7 @@
 #include "hypervisor/abi/ports.h"
 #include "hypervisor/block_backend.h"
 #include "hypervisor/devices/clock.h"
+#include "hypervisor/devices/dma.h"
 #include "hypervisor/guest_memory.h"
 
 namespace ringside {
@@ -20,7 +21,8 @@ namespace ringside {
 struct MachineConfig {
   std::shared_ptr<BlockBackend> disk;  ///< nullptr = no disk
   std::shared_ptr<BlockBackend> second_disk;
-  std::string console_input;  ///< typed at the serial console from the start
+  std::string console_input;                   ///< typed at the serial console from the start
+  std::shared_ptr<class NetworkPort> network;  ///< what the network card is plugged into; nullptr = no card
 };
 
 class Machine {
@@ -29,6 +31,8 @@ class Machine {
   ~Machine();
 
   GuestMemory& ram() { return ram_; }
+  /// The way of the devices to that memory.
+  Dma& dma() { return dma_; }
 
   // -- the bus. Sizes 1, 2, 4. Ports nobody owns read as all ones; writes to them vanish.
   u32 port_in(u16 port, unsigned size);
@@ -63,6 +67,7 @@ class Machine {
 
  private:
   GuestMemory ram_;
+  Dma dma_;
   MachineConfig config_;
   Clock& clock_;
   std::unique_ptr<Devices> devices_;

@@ -9,6 +9,7 @@
 namespace ringside {
 namespace {
 constexpr u64 kMiB = 1u << 20;
+constexpr u64 kLargest = 4 * kMiB;
 constexpr u64 whole_pages(u64 bytes) { return (bytes + kPageMask) & ~u64{kPageMask}; }
 }  // namespace
 
@@ -20,8 +21,9 @@ u64 monitor_bytes(Mode mode, u64 ram_bytes) {
     case Mode::Para:
       return whole_pages(2 * kMiB +
                          ram_bytes / 256);  // the machine-to-guest table and the monitor's own mappings
-    case Mode::Hvm: return whole_pages(2 * kMiB + ram_bytes / 256);  // nested page tables
-    case Mode::Kvm: return 0;                                        // the host kernel keeps its own
+    case Mode::Hvm:  // nested page tables; the guest's RAM behind them begins where a large page may
+      return (2 * kMiB + ram_bytes / 256 + kLargest - 1) / kLargest * kLargest;
+    case Mode::Kvm: return 0;  // the host kernel keeps its own
   }
   return 0;
 }
@@ -29,9 +31,13 @@ u64 monitor_bytes(Mode mode, u64 ram_bytes) {
 std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& config) {
   switch (mode) {
     case Mode::Native: return std::make_unique<BareMetal>(host);
-    case Mode::Trap: return std::make_unique<TrapMonitor>(host);
+    case Mode::Trap: return std::make_unique<TrapMonitor>(host, config.shadow);
     case Mode::Para: return std::make_unique<ParaMonitor>(host, config.host.machine.disk);
-    case Mode::Hvm: return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels});
+    case Mode::Hvm:
+      return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels,
+                                                          .shadow = config.shadow,
+                                                          .large_pages = config.ept_large_pages,
+                                                          .vpid = config.host.cpu.tlb.tagged});
     case Mode::Kvm:
       return std::make_unique<KvmMonitor>(
           host, KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip, .log_dirty_pages = true});

@@ -83,6 +83,8 @@ RunReport make_report(VirtualMachine& vm, double wall_s) {
   report.profile = &vm.host().profile;
   report.cycles = vm.host().ledger.attribution(*report.profile);
   report.exits = vm.host().ledger.exits(*report.profile);
+  const CpuCounters& c = vm.host().cpu.counters();
+  report.walks = {c.tlb_misses, c.walk_references, c.nested_references, c.walk_cache_hits};
   // A paravirtual kernel knows where it runs: what it leaves to chance, it means to.
   if (vm.mode() == Mode::Trap) report.silent = silent_instructions(vm);
   if (!report.silent.empty()) {

@@ -35,6 +35,13 @@ struct RunReport {
     std::optional<KvmMeasurements> kvm;
   };
 
+  /// What the processor's page walks were: counts, not cycles.
+  struct Walks {
+    u64 tlb_misses = 0, references = 0;
+    u64 nested = 0;  ///< references of the nested dimension
+    u64 cached = 0;  ///< answered by a modelled page-walk cache
+  };
+
   Mode mode = Mode::Native;
   Status status = Status::Unavailable;
   std::string reason;            ///< one or more sentences; empty if there is nothing to say
@@ -46,7 +53,8 @@ struct RunReport {
   Attribution cycles;                     ///< by bucket; the sum is cycles.total()
   std::vector<ExitStatistics> exits;      ///< by cycles, descending
   std::vector<SilentInstruction> silent;  ///< in order of their first execution
-  std::optional<double> overhead;         ///< busy() over that of bare metal; see compare_to()
+  Walks walks;
+  std::optional<double> overhead;  ///< busy() over that of bare metal; see compare_to()
   Measured measured;
 
   u64 busy() const { return cycles.total() - cycles[Bucket::Idle]; }

@@ -25,6 +25,9 @@ class Vcpu {
   /// Makes the guest exit with InterruptWindow as soon as it can take an interrupt.
   virtual void request_interrupt_window(bool on) = 0;
 
+  /// An exit has been handled and the guest will be entered anew.
+  virtual void exit_handled() {}
+
   virtual u64 instructions() const = 0;  ///< retired; 0 where the host cannot tell
   virtual void stop() = 0;               ///< from any thread: run() returns Stopped soon
 };

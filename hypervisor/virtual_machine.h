@@ -8,6 +8,7 @@
 
 #include "hypervisor/host.h"
 #include "hypervisor/monitor.h"
+#include "hypervisor/trap/shadow_policy.h"
 
 namespace ringside {
 
@@ -21,7 +22,11 @@ struct VmConfig {
   Mode mode = Mode::Native;
   HostConfig host;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;  ///< what a de-privileged guest meets
-  u8 ept_levels = 4;            ///< of the nested page tables of hvm: 4, or 2 as under a 32-bit host
+  ShadowPolicy shadow = kShadowCached;                            ///< of trap
+  u8 ept_levels = 4;             ///< of the nested page tables of hvm: 4, or 2 as under a 32-bit host
+  bool ept_large_pages = false;  ///< nested pages of 2 MiB (4 levels) or 4 MiB (2 levels) where RAM permits
+  /// hvm: the guest drives the ring devices itself, behind an I/O-MMU and with posted interrupts.
+  bool passthrough = false;
   bool kernel_irqchip = false;  ///< kvm: interrupt controller and timer inside the host kernel
   std::string command_line;
   /// Makes the monitor instead of make_monitor(), for the mode's processor and memory: a lab's monitor.

@@ -30,12 +30,12 @@ void EptTables::write(MachinePhys entry, u64 value) {
   std::memcpy(memory_.at(entry, ept::entry_bytes(levels_)), &value, ept::entry_bytes(levels_));
 }
 
-bool EptTables::try_map(GuestPhys guest, MachinePhys machine, u64 rights, unsigned& written) {
+bool EptTables::try_map(GuestPhys guest, MachinePhys machine, u64 rights, u8 leaf_level, unsigned& written) {
   MachinePhys table = root();
   for (u8 level = levels_;; --level) {
     const MachinePhys entry = table + ept::index(levels_, level, guest) * ept::entry_bytes(levels_);
-    if (level == 1) {
-      write(entry, ept::leaf(levels_, machine.page(), rights));
+    if (level == leaf_level) {
+      write(entry, ept::leaf(levels_, machine.page(), rights, level > 1));
       ++written;
       return true;
     }
@@ -60,12 +60,14 @@ void EptTables::clear() {
   ++recycled_;
 }
 
-unsigned EptTables::map(GuestPhys guest, MachinePhys machine, u64 rights) {
+unsigned EptTables::map(GuestPhys guest, MachinePhys machine, u64 rights, u32 bytes) {
   assert(guest.value < reach());
+  assert(bytes == kPageSize || (bytes == large_page_bytes() && guest.value % bytes == 0));
+  const u8 leaf_level = bytes == kPageSize ? 1 : 2;
   unsigned written = 0;
-  if (try_map(guest, machine, rights, written)) return written;
+  if (try_map(guest, machine, rights, leaf_level, written)) return written;
   clear();
-  const bool mapped = try_map(guest, machine, rights, written);
+  const bool mapped = try_map(guest, machine, rights, leaf_level, written);
   assert(mapped);  // the constructor saw to it that one path of tables fits
   (void)mapped;
   return written;

@@ -1,8 +1,8 @@
 // The monitor's nested page tables: guest-physical to machine-physical, in the monitor's own frames.
 //
-// They are filled on demand, one page per EPT violation, so that a guest costs what it touches. What stays
-// unmapped is not RAM: an access there is a violation too, and that is how a memory-mapped device is noticed.
-// Manual: Intel SDM vol. 3 section 29.3 (EPT).
+// They are filled on demand, one page (4 KiB, or a large one) per EPT violation, so that a guest costs what
+// it touches. What stays unmapped is not RAM: an access there is a violation too, and that is how a
+// memory-mapped device is noticed. Manual: Intel SDM vol. 3 section 29.3 (EPT).
 #pragma once
 
 #include "cpu/ept.h"
@@ -22,10 +22,12 @@ class EptTables {
   MachinePhys root() const { return tables_.front(); }
   u8 levels() const { return levels_; }
 
-  /// Maps the 4 KiB page of `guest` to that of `machine` with `rights` of ept::R, W, X. Returns how many
-  /// entries it wrote. When the frames run out it drops all mappings and begins anew; `recycled()` tells, for
-  /// then every translation that the processor holds is stale.
-  unsigned map(GuestPhys guest, MachinePhys machine, u64 rights = ept::kAll);
+  /// Maps the page of `guest` to that of `machine` with `rights` of ept::R, W, X. `bytes` is 4 KiB or
+  /// large_page_bytes(), and both addresses are multiples of it. Returns how many entries it wrote. When the
+  /// frames run out it drops all mappings and begins anew; `recycled()` tells, for then every translation
+  /// that the processor holds is stale.
+  unsigned map(GuestPhys guest, MachinePhys machine, u64 rights = ept::kAll, u32 bytes = kPageSize);
+  u32 large_page_bytes() const { return levels_ == 4 ? 2u << 20 : 4u << 20; }
   u64 recycled() const { return recycled_; }  ///< how often
 
   /// Every address that the levels can express lies below.
@@ -34,7 +36,7 @@ class EptTables {
   u64 table_frames() const { return tables_.size(); }
 
  private:
-  bool try_map(GuestPhys guest, MachinePhys machine, u64 rights, unsigned& written);
+  bool try_map(GuestPhys guest, MachinePhys machine, u64 rights, u8 leaf_level, unsigned& written);
   void clear();
   u64 read(MachinePhys entry) const;
   void write(MachinePhys entry, u64 value);

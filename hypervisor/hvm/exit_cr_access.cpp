@@ -43,15 +43,19 @@ Outcome VmxMonitor::write_cr0(u32 value, u8 length) {
   if (paging_without_protection || write_through_without_caching_off)
     return inject_fault(general_protection());
   value = (value & kDefinedCr0) | cr0::ET;
+  if (shadow_ && !(value & cr0::PE))
+    return Outcome::stop("the guest returns to real mode, which takes EPT (an 'unrestricted guest')");
   vmcs_.cr0_read_shadow = value;
   guest().cr0 = real_cr0(value);
+  if (shadow_) apply_shadow_mode();
   write_fields(2);
   host.cpu.flush_tlb();
   return advance(length);
 }
 
 Outcome VmxMonitor::write_cr3(u32 value, u8 length) {
-  guest().cr3 = value;
+  guest().cr3 = guest_cr3_ = value;
+  if (shadow_) apply_shadow_mode();
   write_fields(1);
   host.cpu.flush_tlb();
   return advance(length);
@@ -61,8 +65,11 @@ Outcome VmxMonitor::write_cr4(u32 value, u8 length) {
   // Machine checks are the host's: the guest may believe that it has enabled them. Other bits are not on
   // offer.
   if (value & ~(kGuestOwnedCr4 | cr4::MCE)) return inject_fault(general_protection());
+  if (shadow_ && (value & cr4::PAE))
+    return Outcome::stop("the guest turns on PAE, which this monitor's shadow page tables do not cover");
   vmcs_.cr4_read_shadow = value;
   guest().cr4 = value & kGuestOwnedCr4;
+  if (shadow_) apply_shadow_mode();
   write_fields(2);
   host.cpu.flush_tlb();
   return advance(length);

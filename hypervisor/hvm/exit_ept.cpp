@@ -15,10 +15,11 @@ Outcome VmxMonitor::on(const exits::EptViolation& e) {
   return handle(ExitReason::EptViolation, [&] {
     const GuestMemory& ram = host.machine.ram();
     if (!host.machine.is_mmio(e.guest_phys) && ram.contains(e.guest_phys)) {
-      const u64 recycled = ept_.recycled();
-      const GuestPhys page = e.guest_phys.page();
-      host.ledger.count(CostEvent::EptEntryWrite, ept_.map(page, ram.to_machine(page)));
-      if (ept_.recycled() != recycled) host.cpu.flush_tlb();
+      const u64 recycled = ept_->recycled();
+      const u32 bytes = nested_page_bytes(e.guest_phys);
+      const GuestPhys page(e.guest_phys.value & ~u64{bytes - 1});
+      host.ledger.count(CostEvent::EptEntryWrite, ept_->map(page, ram.to_machine(page), ept::kAll, bytes));
+      if (ept_->recycled() != recycled) host.cpu.flush_tlb();
       return Outcome::retry();
     }
     host.ledger.refine_exit(ExitReason::Mmio);
@@ -36,9 +37,21 @@ Outcome VmxMonitor::on(const exits::EptViolation& e) {
   });
 }
 
+u32 VmxMonitor::nested_page_bytes(GuestPhys guest) const {
+  const u32 large = ept_->large_page_bytes();
+  const GuestMemory& ram = host.machine.ram();
+  const GuestPhys first(guest.value & ~u64{large - 1});
+  if (!config_.large_pages || !ram.contains(first, large) || ram.to_machine(first).value % large)
+    return kPageSize;
+  for (u32 at = 0; at < large; at += kPageSize)
+    if (host.machine.is_mmio(first + at)) return kPageSize;
+  return large;
+}
+
 Outcome VmxMonitor::emulate_mmio() {
   host.ledger.count(CostEvent::DecodeAndEmulate);
-  MonitoredOperands memory(*this, guest());
+  const CpuState seen = virtual_state();
+  MonitoredOperands memory(*this, seen);
   const Emulation result = emulate(guest(), memory, host.cpu.config().model);
   switch (result.kind) {
     case Emulation::Kind::Fault: return inject_fault(result.fault);

@@ -60,7 +60,10 @@ Outcome VmxMonitor::on(const exits::Wbinvd& e) {
 
 Outcome VmxMonitor::on(const exits::Invlpg& e) {
   return handle(ExitReason::Invlpg, [&] {
-    host.cpu.invalidate_page(e.address);
+    if (shadow_)
+      shadow_->invlpg(e.address);
+    else
+      host.cpu.invalidate_page(e.address);
     return advance(e.length);
   });
 }
@@ -90,6 +93,9 @@ Outcome VmxMonitor::on(const exits::MovDr& e) {
 /// A monitor that asked for the guest's exceptions (the exception bitmap) hands them on, as they came.
 Outcome VmxMonitor::on(const exits::ExceptionOrNmi& e) {
   return handle(ExitReason::ExceptionOrNmi, [&] {
+    Event event = e.event;
+    if (shadow_ && event.vector == vector::PF && event.type == EventType::HardwareException)
+      if (auto outcome = resolve_page_fault(e, event.error_code)) return *outcome;
     if (vmcs_.idt_vectoring) {
       // The exception came up while another event was being delivered; which two make a double fault is the
       // processor's rule (SDM table 6-5), and here the monitor's to apply.
@@ -103,7 +109,7 @@ Outcome VmxMonitor::on(const exits::ExceptionOrNmi& e) {
                              (first == vector::PF && (second == vector::PF || contributory(second)))))
         return inject_fault({.event = {.vector = vector::DF, .has_error_code = true}});
     }
-    return inject_fault({.event = e.event, .cr2 = e.cr2});
+    return inject_fault({.event = event, .cr2 = e.cr2});
   });
 }
 

@@ -40,7 +40,8 @@ Outcome VmxMonitor::on(const exits::IoInstruction& e) {
 /// has run out.
 Outcome VmxMonitor::string_io(const exits::IoInstruction& e) {
   CpuState& s = guest();
-  MonitoredOperands memory(*this, s);
+  const CpuState seen = virtual_state();
+  MonitoredOperands memory(*this, seen);
   const SegmentRegister& segment = s.seg[e.segment];
   const u32 mask = mask_of(e.address32 ? 4 : 2), step = s.eflags & eflags::DF ? 0u - e.size : e.size;
   u32 &index = s.gpr[e.in ? EDI : ESI], &count = s.gpr[ECX];

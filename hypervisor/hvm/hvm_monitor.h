@@ -45,6 +45,7 @@ class HvmMonitor : public Monitor {
     host.ledger.count(CostEvent::Vmread, kVmreadsPerExit);
     Outcome outcome = handler();
     host.ledger.end_exit();
+    vcpu_->exit_handled();
     return outcome;
   }
 

@@ -18,6 +18,9 @@ class MonitoredOperands final : public PagedOperands {
   void device_write(GuestPhys address, u32 value, unsigned size) override {
     monitor_.mmio_write(address, value, size);
   }
+  void ram_written(GuestPhys address, unsigned bytes) override {
+    monitor_.guest_memory_written(address, bytes);
+  }
 
   VmxMonitor& monitor_;
 };

@@ -20,6 +20,11 @@ bool SimVcpu::interruptible() {
   return (s.eflags & eflags::IF) && !s.sti_shadow && !s.mov_ss_shadow && !vmcs_.entry_event;
 }
 
+// Without VPID a VM exit and the entry after it each empty the TLB (SDM vol. 3 section 29.4.3.1).
+void SimVcpu::exit_handled() {
+  if (!vmcs_.enable_vpid) cpu_.flush_tlb();
+}
+
 void SimVcpu::inject(const Event& event) {
   assert(!vmcs_.entry_event);
   vmcs_.entry_event = event;

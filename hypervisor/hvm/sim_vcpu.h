@@ -18,6 +18,7 @@ class SimVcpu final : public Vcpu {
   bool interruptible() override;
   void inject(const Event& event) override;
   void request_interrupt_window(bool on) override { vmcs_.interrupt_window_exiting = on; }
+  void exit_handled() override;
   u64 instructions() const override { return cpu_.retired(); }
   void stop() override { cpu_.request_stop(); }
 

@@ -1,5 +1,6 @@
 // The controls: what the processor handles by itself in non-root operation, and what comes to the monitor.
 // Manual: Intel SDM vol. 3 sections 25.6 (execution controls), 25.7, 25.8 (exit and entry controls).
+#include "cpu/host_error.h"
 #include "hypervisor/hvm/sim_vcpu.h"
 #include "hypervisor/hvm/vmx_monitor.h"
 
@@ -9,7 +10,12 @@ VmxMonitor::VmxMonitor(Host& host, VmxConfig config)
     : VmxMonitor(host, config, std::make_unique<SimVcpu>(host.cpu)) {}
 
 VmxMonitor::VmxMonitor(Host& host, VmxConfig config, std::unique_ptr<SimVcpu> vcpu)
-    : HvmMonitor(host, nullptr), vmcs_(vcpu->vmcs()), ept_(host.memory, host.frames, config.ept_levels) {
+    : HvmMonitor(host, nullptr),
+      config_(config),
+      vmcs_(vcpu->vmcs()),
+      ept_(config.ept_levels
+               ? std::optional<EptTables>(std::in_place, host.memory, host.frames, config.ept_levels)
+               : std::nullopt) {
   take(std::move(vcpu));
   set_up_controls();
 }
@@ -22,10 +28,12 @@ void VmxMonitor::set_up_controls() {
 
   // Memory: the guest's own page tables and CR3 are left to it, because a second dimension translates what
   // they say.
-  vmcs_.enable_ept = true;
-  vmcs_.ept_root = ept_.root();
-  vmcs_.ept_levels = ept_.levels();
-  vmcs_.enable_vpid = true;  // an exit does not flush the TLB
+  vmcs_.enable_ept = ept_.has_value();
+  if (ept_) {
+    vmcs_.ept_root = ept_->root();
+    vmcs_.ept_levels = ept_->levels();
+  }
+  vmcs_.enable_vpid = config_.vpid;  // if on, an exit does not flush the TLB
   vmcs_.cr3_load_exiting = vmcs_.cr3_store_exiting = vmcs_.invlpg_exiting = false;
 
   // Faults, too, go through the guest's own IDT.
@@ -36,6 +44,8 @@ void VmxMonitor::set_up_controls() {
   // and how x87 errors are reported, in CR4 whatever this virtual processor does not offer.
   vmcs_.cr0_guest_host_mask = kHostOwnedCr0;
   vmcs_.cr4_guest_host_mask = ~kGuestOwnedCr4;
+
+  if (!ept_) set_up_shadow();
 
   // The guest reads the time-stamp counter directly, from its own power-on.
   vmcs_.rdtsc_exiting = false;
@@ -48,6 +58,13 @@ void VmxMonitor::boot(const Image& image, const std::string& command_line) {
   vmcs_.cr4_read_shadow = guest().cr4;
   guest().cr0 = real_cr0(guest().cr0);
   guest().cr4 &= kGuestOwnedCr4;
+  if (!shadow_) return;
+  if (!(guest().cr0 & cr0::PE))
+    throw HostError(
+        "without EPT this guest cannot start: it begins in real mode, which takes EPT (an 'unrestricted "
+        "guest')");
+  guest_cr3_ = guest().cr3;
+  apply_shadow_mode();
 }
 
 CpuState VmxMonitor::virtual_state() const {
@@ -55,6 +72,7 @@ CpuState VmxMonitor::virtual_state() const {
   auto as_read = [](u32 real, u32 mask, u32 shadow) { return (real & ~mask) | (shadow & mask); };
   s.cr0 = as_read(s.cr0, vmcs_.cr0_guest_host_mask, vmcs_.cr0_read_shadow);
   s.cr4 = as_read(s.cr4, vmcs_.cr4_guest_host_mask, vmcs_.cr4_read_shadow);
+  if (shadow_) s.cr3 = guest_cr3_;
   return s;
 }
 

@@ -1,17 +1,21 @@
 // Hardware-assisted virtualization, the kernel half: a VMX root-mode monitor for the simulated VT-x. It sets
 // up the VMCS, keeps the nested page tables, and handles the exits that hardware leaves to software.
 //
+// Without EPT (VmxConfig) it shadows page tables, as trap-and-emulate does, and the guest's page faults and
+// control-register accesses exit: what VT-x cost before 2008.
+//
 // Modelled: an "unrestricted guest" that owns rings 0-3, real mode included; its page tables, faults, system
 // calls and interrupt flag are its own business and cause no exit. Simplified: no MSR bitmaps (every RDMSR
 // and WRMSR exits), one virtual processor, no nesting.
 //
 // Reading order: vmcs_setup.cpp, exit_handlers.cpp, exit_cr_access.cpp, exit_io.cpp, exit_ept.cpp,
-// event_injection.cpp. Manual: Intel SDM vol. 3 ch. 24-29.
+// shadow_memory.cpp, event_injection.cpp. Manual: Intel SDM vol. 3 ch. 24-29.
 #pragma once
 
 #include "hypervisor/emulate.h"
 #include "hypervisor/hvm/ept_tables.h"
 #include "hypervisor/hvm/hvm_monitor.h"
+#include "hypervisor/trap/shadow_paging.h"
 
 namespace ringside {
 
@@ -25,7 +29,10 @@ inline constexpr u32 kGuestOwnedCr4 =
 constexpr u32 real_cr0(u32 value) { return (value & ~kHostOwnedCr0) | cr0::NE; }
 
 struct VmxConfig {
-  u8 ept_levels = 4;  ///< 4 or 2
+  u8 ept_levels = 4;  ///< 4 or 2; 0: no EPT, as the first processors with VT-x: shadow page tables
+  ShadowPolicy shadow = kShadowCached;  ///< without EPT
+  bool large_pages = false;             ///< map as much RAM by one entry as possible
+  bool vpid = true;                     ///< TLB entries are tagged: an exit does not flush them
 };
 
 class VmxMonitor final : public HvmMonitor {
@@ -56,13 +63,17 @@ class VmxMonitor final : public HvmMonitor {
   Outcome on(const exits::InvalidGuestState&) override;
 
   Vmcs& vmcs() { return vmcs_; }  ///< a lab may change the controls before the first entry
-  const EptTables& ept() const { return ept_; }
+  const EptTables& ept() const { return *ept_; }
+  /// nullptr with EPT.
+  const ShadowPaging* shadow() const { return shadow_ ? &*shadow_ : nullptr; }
 
  private:
   friend class MonitoredOperands;  ///< what an emulated instruction reaches, devices included
 
   VmxMonitor(Host& host, VmxConfig config, std::unique_ptr<class SimVcpu> vcpu);
   void set_up_controls();
+  /// Size of the largest nested page that may map `guest`: all of it RAM.
+  u32 nested_page_bytes(GuestPhys guest) const;
 
   /// Accounts for the VMCS fields that a handler writes; handlers that emulate an instruction write EIP. What
   /// they read is accounted by handle().
@@ -80,9 +91,20 @@ class VmxMonitor final : public HvmMonitor {
   Outcome write_cr4(u32 value, u8 length);
   Outcome string_io(const exits::IoInstruction&);
   Outcome emulate_mmio();
+  // -- without EPT (shadow_memory.cpp)
+  void set_up_shadow();
+  /// The guest's CR0, CR3 or CR4 changed: another shadow root becomes the real CR3.
+  void apply_shadow_mode();
+  void guest_memory_written(GuestPhys address, u64 bytes);
+  /// What becomes of a page fault that is not the guest's own; none: it is, with this error code.
+  std::optional<Outcome> resolve_page_fault(const exits::ExceptionOrNmi&, u32& error_code);
+  Outcome emulate_traced_write(GuestPhys page);
 
+  VmxConfig config_;
   Vmcs& vmcs_;
-  EptTables ept_;
+  std::optional<EptTables> ept_;
+  std::optional<ShadowPaging> shadow_;
+  u32 guest_cr3_ = 0;  ///< without EPT the real one holds the shadow root
 };
 
 }  // namespace ringside

@@ -25,7 +25,9 @@ TrapGuest::TrapGuest(Host& host, ShadowPolicy policy)
               flush_pending_ = true;
           },
           [this](GuestPhys a) { return this->host.machine.is_mmio(a); }),
-      descriptors(area, paging) {}
+      descriptors(area, paging) {
+  host.machine.dma().written = [this](GuestPhys begin, u64 bytes) { memory_written(begin, bytes); };
+}
 
 void TrapGuest::begin(const CpuState& boot) {
   virt = boot;

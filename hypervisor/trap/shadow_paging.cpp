@@ -1,5 +1,6 @@
 #include "hypervisor/trap/shadow_paging.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "cpu/host_error.h"
@@ -12,6 +13,7 @@ namespace {
 constexpr u32 kEntries = 1024;
 constexpr u32 kMonitorIndex = static_cast<u32>(RS_MONITOR_BASE) >> 22;
 constexpr u32 kRights = pte::W | pte::U;
+constexpr u32 kLargeReserved = paging_detail::kLarge4MReserved;
 /// A and D are set beforehand, so that the processor has nothing to write in shadow entries.
 constexpr u32 kShadowBits = pte::P | pte::A | pte::D;
 /// A write larger than this to a traced table is no page-table update.
@@ -28,6 +30,7 @@ ShadowPaging::ShadowPaging(GuestMemory ram, FramePool& frames, Ledger& ledger, S
       ledger_(ledger),
       policy_(policy),
       monitor_entry_(monitor_directory_entry),
+      guest_entries_(monitor_directory_entry ? kMonitorIndex : kEntries),
       invalidate_(std::move(invalidate)),
       is_device_(std::move(is_device)),
       table_of_machine_frame_(ram.base().frame(), kNone),
@@ -44,6 +47,7 @@ ShadowPaging::~ShadowPaging() {
 MachinePhys ShadowPaging::set_mode(const PagingMode& mode) {
   constexpr u32 kCr0Mask = cr0::WP;  // PG is part of the root's key
   const bool reinterpreted = (mode.cr0 ^ mode_.cr0) & kCr0Mask || (mode.cr4 ^ mode_.cr4) & cr4::PSE;
+  resynchronize_all();
   const u32 old_root = root_;
   root_ = kNone;
   mode_ = mode;
@@ -80,10 +84,14 @@ ShadowPaging::Resolution ShadowPaging::resolve(LinearAddr address, Access access
   r.physical = GuestPhys(r.walk.physical);
   if (!ram_.contains(r.physical) || is_device_(r.physical)) {
     r.kind = Resolution::Kind::Device;
+  } else if (access == Access::Write && may_unsync(static_cast<u32>(r.physical.frame()))) {
+    r.kind = Resolution::Kind::Unsynced;
+    unsync(static_cast<u32>(r.physical.frame()));
+    fill(address, access, user, r.walk);
   } else if (access == Access::Write && traced(r.physical)) {
     r.kind = Resolution::Kind::TracedWrite;
   } else {
-    assert(index_of(address, 2) != kMonitorIndex);
+    assert(index_of(address, 2) < guest_entries_);
     fill(address, access, user, r.walk);
   }
   return r;
@@ -102,6 +110,13 @@ ShadowPaging::Key ShadowPaging::child_key(u32 directory_index, u32 directory_ent
     key = {.frame = directory_entry >> 12, .access = static_cast<u8>(directory_entry & kRights)};
   }
   return key;
+}
+
+/// Whether a walk through the guest's directory entry still ends in what `key` stands for.
+bool ShadowPaging::leads_to(u32 directory_index, u32 directory_entry, const Key& key) const {
+  const bool large = directory_entry & pte::PS && mode_.cr4 & cr4::PSE;
+  return (directory_entry & pte::P) && !(large && directory_entry & kLargeReserved) &&
+         child_key(directory_index, directory_entry) == key;
 }
 
 void ShadowPaging::fill(LinearAddr address, Access access, bool user, const PageWalk& walk) {
@@ -151,15 +166,16 @@ u32 ShadowPaging::leaf_value(const Key& key, u32 guest_entry) const {
 // ---- what the guest does to its tables
 
 void ShadowPaging::invlpg(LinearAddr address) {
-  // A traced table and its shadow agree already. Any other shadow is a TLB, and forgets.
+  // A traced table and its shadow agree already, one that is out of sync does so again in this entry. Any
+  // other shadow is a TLB, and forgets.
   Table& root = at(root_);
   const u32 directory_index = index_of(address, 2);
   const u32 child = child_of(root, directory_index);
   if (child != kNone && !at(child).shared) clear_entry(child, index_of(address, 1));
+  if (child != kNone && at(child).shared && at(child).key.backed()) synchronize(child, index_of(address, 1));
   if (child != kNone && !root.shared) {
     const u32 entry = guest_entry(root.key, directory_index);
-    if (!(entry & pte::P) || child_key(directory_index, entry) != at(child).key)
-      clear_entry(root_, directory_index);
+    if (!leads_to(directory_index, entry, at(child).key)) clear_entry(root_, directory_index);
   }
   invalidate_(address);
 }
@@ -190,10 +206,48 @@ void ShadowPaging::synchronize(u32 table, u32 index) {
     if (at(table).entries[index] || entry & pte::P) write_leaf(table, index, leaf_value(key, entry));
     return;
   }
-  const u32 child = index == kMonitorIndex ? kNone : child_of(at(table), index);
+  const u32 child = index >= guest_entries_ ? kNone : child_of(at(table), index);
   if (child == kNone) return;
-  const bool unchanged = (entry & pte::P) && (entry & pte::A) && child_key(index, entry) == at(child).key;
-  if (!unchanged) clear_entry(table, index);
+  if (!(entry & pte::A) || !leads_to(index, entry, at(child).key)) clear_entry(table, index);
+}
+
+// ---- out of sync
+
+bool ShadowPaging::may_unsync(u32 frame) const {
+  if (!policy_.unsync || trace_[frame] != kTracePaging) return false;
+  for (u32 t = by_frame_.at(frame); t != kNone; t = at(t).next_of_frame)
+    if (at(t).key.level != 1) return false;
+  return true;
+}
+
+void ShadowPaging::unsync(u32 frame) {
+  // A page that is written again and again and never used as a table is data by now.
+  for (u32 t = by_frame_.at(frame), next; t != kNone; t = next) {
+    next = at(t).next_of_frame;
+    if (++at(t).writes > policy_.flood_limit) zap(t);
+  }
+  if (!by_frame_.contains(frame)) return;
+  trace_[frame] &= ~kTracePaging;
+  unsynced_.push_back(frame);
+}
+
+void ShadowPaging::resynchronize(u32 frame) {
+  std::erase(unsynced_, frame);
+  trace_[frame] |= kTracePaging;
+  protect(frame);
+  for (u32 t = by_frame_.at(frame); t != kNone; t = at(t).next_of_frame) {
+    u32 compared = 0;
+    for (u32 index = 0; index < kEntries; ++index) {
+      if (!at(t).entries[index]) continue;  // what is absent is filled when it is asked for
+      synchronize(t, index);
+      ++compared;
+    }
+    ledger_.count(CostEvent::GuestWalkReference, compared);
+  }
+}
+
+void ShadowPaging::resynchronize_all() {
+  while (!unsynced_.empty()) resynchronize(unsynced_.back());
 }
 
 // ---- tracing
@@ -224,7 +278,7 @@ void ShadowPaging::unshadow(GuestPhys frame) {
       continue;
     }
     // The root in use goes on without tracing, as a TLB would, until the next CR3 write.
-    for (u32 index = 0; index < kMonitorIndex; ++index) clear_entry(t, index);
+    for (u32 index = 0; index < guest_entries_; ++index) clear_entry(t, index);
     forget_key(t);
   }
 }
@@ -237,6 +291,9 @@ u32 ShadowPaging::child_of(const Table& directory, u32 index) const {
 }
 
 u32 ShadowPaging::find_or_make(const Key& key) {
+  // One more use of a frame that is out of sync brings it back, so that all of its shadows agree.
+  if (key.backed() && std::find(unsynced_.begin(), unsynced_.end(), key.frame) != unsynced_.end())
+    resynchronize(key.frame);
   const bool shared = policy_.trace_tables || !key.backed();
   if (shared)
     if (auto it = by_key_.find(key.packed()); it != by_key_.end()) return it->second;
@@ -258,7 +315,7 @@ u32 ShadowPaging::find_or_make(const Key& key) {
   table.entries = reinterpret_cast<u32*>(ram_.machine().at(frame, kPageSize));
   table.writes = 0;
   table_of_machine_frame_[frame.frame()] = t;
-  if (key.level == 2) table.entries[kMonitorIndex] = monitor_entry_;
+  if (key.level == 2 && monitor_entry_) table.entries[kMonitorIndex] = monitor_entry_;
   ++live_;
   if (!shared) return t;
 
@@ -302,6 +359,7 @@ void ShadowPaging::forget_key(u32 t) {
   table.next_of_frame = kNone;
   if (it->second == kNone) {
     by_frame_.erase(it);
+    std::erase(unsynced_, table.key.frame);
     if (table.key.frame < trace_.size()) trace_[table.key.frame] &= ~kTracePaging;
   }
 }
@@ -314,7 +372,7 @@ void ShadowPaging::zap(u32 t) {
     at(p.table).entries[p.index] = 0;
     ledger_.count(CostEvent::ShadowEntryWrite);
   }
-  const u32 last = at(t).key.level == 2 ? kMonitorIndex : kEntries;
+  const u32 last = at(t).key.level == 2 ? guest_entries_ : kEntries;
   for (u32 index = 0; index < last; ++index) clear_entry(t, index);
   forget_key(t);
   at(t).live = false;

@@ -6,10 +6,11 @@
 // machine memory. A shadow exists per guest table and use of it, so two address spaces that share a page
 // table share its shadow. Accessed and dirty bits go to the guest's entries: an entry is present only once
 // the guest's A is set and writable only once its D is. Frames that back a shadow are write-protected
-// wherever they are mapped ("traced"). Simplified: PAE guests are refused. A shadow entry never has more
-// rights than guest and tracing allow, so CR0.WP is always on in the real CR0; a guest with WP off gets
-// supervisor-only entries for what only its kernel may write. Manual: Intel SDM vol. 3 ch. 4; chapter 32.3 of
-// older editions (virtualizing paging); Adams & Agesen 2006, section 2.
+// wherever they are mapped ("traced"), unless the policy lets them go out of sync. Simplified: PAE guests are
+// refused. A shadow entry never has more rights than guest and tracing allow, so CR0.WP is always on in the
+// real CR0; a guest with WP off gets supervisor-only entries for what only its kernel may write. Manual:
+// Intel SDM vol. 3 ch. 4; chapter 32.3 of older editions (virtualizing paging); Adams & Agesen 2006,
+// section 2.
 #pragma once
 
 #include <functional>
@@ -23,6 +24,28 @@
 
 namespace ringside {
 
+/// What a shadow entry is, and why: one page of the linear address space, guest's view and processor's.
+struct ShadowEntryState {
+  enum class Why : u8 {
+    GuestAbsent,  ///< the guest maps nothing: an access is a true page fault
+    NotFilled,    ///< no access has asked for it yet: the first one is a hidden fault
+    Device,       ///< a device: left out, so that every access reaches the monitor
+    InSync,       ///< the shadow says what the guest says
+    CleanPage,    ///< W withheld until the guest's D bit is set
+    TracedTable,  ///< W withheld: the frame holds a page table of the guest's
+    TracedOther,  ///< W withheld: the frame holds a descriptor table of the guest's
+    KernelOnly,   ///< U withheld: the kernel writes to a read-only page while CR0.WP is off
+    Stale,        ///< the guest changed its entry; the old one holds until INVLPG or a CR3 write
+    Monitor,      ///< the monitor's own 4 MiB
+  } why = Why::GuestAbsent;
+  u32 guest =
+      0;  ///< the guest's last-level entry (a large page's: the directory's), 0 if the walk ends before
+  u32 shadow = 0;         ///< the shadow's entry, 0 if none
+  bool unsynced = false;  ///< the guest's page table is out of sync
+};
+/// "W withheld until ...": one sentence without a full stop.
+std::string_view describe(ShadowEntryState::Why);
+
 class ShadowPaging {
  public:
   /// Told about every translation that the processor's TLB may hold and must forget; nullopt = all of them.
@@ -30,7 +53,8 @@ class ShadowPaging {
   /// Says which guest-physical addresses are devices.
   using IsDevice = std::function<bool(GuestPhys)>;
 
-  /// `monitor_directory_entry` maps the monitor's own 4 MiB at the top and is part of every root.
+  /// `monitor_directory_entry` maps the monitor's own 4 MiB at the top and is part of every root; 0 if the
+  /// monitor lives elsewhere, as under hardware assistance.
   ShadowPaging(GuestMemory ram, FramePool& frames, Ledger& ledger, ShadowPolicy policy,
                u32 monitor_directory_entry, Invalidate invalidate, IsDevice is_device);
   ~ShadowPaging();
@@ -44,6 +68,7 @@ class ShadowPaging {
     enum class Kind : u8 {
       Filled,       ///< hidden fault: the shadow has the translation now, run the instruction again
       GuestFault,   ///< true fault: the guest's own tables deny the access; `walk.error_code`
+      Unsynced,     ///< a page table was traced and is no more: run the instruction again
       TracedWrite,  ///< the page is write-protected for the monitor's sake: emulate the store at `physical`
       Device,       ///< a memory-mapped device at `physical`: emulate the access
     } kind;
@@ -71,7 +96,10 @@ class ShadowPaging {
 
   /// For the page-table window and tests: the shadow entry that serves `address` now, 0 if none.
   u32 entry(LinearAddr address) const;
+  /// The same beside the guest's entry, and why they differ or agree (shadow_entry_state.cpp).
+  ShadowEntryState entry_state(LinearAddr address) const;
   u64 tables() const { return live_; }
+  u64 unsynced() const { return unsynced_.size(); }  ///< guest page tables that are out of sync now
 
  private:
   static constexpr u32 kNone = ~u32{0};
@@ -118,9 +146,14 @@ class ShadowPaging {
   void link(u32 root, u32 index, u32 child);
   void unlink(u32 child, u32 parent, u32 index);
   void synchronize(u32 table, u32 index);
+  bool may_unsync(u32 frame) const;
+  void unsync(u32 frame);
+  void resynchronize(u32 frame);
+  void resynchronize_all();
   u32 guest_entry(const Key& key, u32 index) const;
   u32 leaf_value(const Key& key, u32 guest_entry) const;
   Key child_key(u32 directory_index, u32 directory_entry) const;
+  bool leads_to(u32 directory_index, u32 directory_entry, const Key& key) const;
   void fill(LinearAddr address, Access access, bool user, const PageWalk& walk);
   void protect(u32 frame);
   void forget_translation(const Table& table, u32 index);
@@ -133,6 +166,7 @@ class ShadowPaging {
   Ledger& ledger_;
   ShadowPolicy policy_;
   u32 monitor_entry_;
+  u32 guest_entries_;  ///< of a root: all, or all but the monitor's
   Invalidate invalidate_;
   IsDevice is_device_;
   PagingMode mode_;
@@ -144,6 +178,7 @@ class ShadowPaging {
   std::unordered_map<u32, u32> by_frame_;  ///< guest frame -> first table; more by next_of_frame
   std::vector<u32> table_of_machine_frame_;
   std::vector<u8> trace_;            ///< Trace bits per guest frame
+  std::vector<u32> unsynced_;        ///< guest frames whose shadows are out of sync, in that order
   std::vector<u32> first_writable_;  ///< per guest frame: table << 10 | index of a writable shadow entry
   u32 clock_hand_ = 0;
   u64 live_ = 0;

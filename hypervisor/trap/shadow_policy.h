@@ -4,6 +4,7 @@
 // stale until INVLPG or a CR3 write, never longer.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 namespace ringside {
@@ -18,11 +19,20 @@ struct ShadowPolicy {
   /// After this many traced writes to a table without a fault through it, it is taken for ordinary memory
   /// again (a freed page table that is reused as data) and its shadow is dropped.
   unsigned flood_limit = 3;
+  /// The first write to a traced page table (not a directory) lifts its protection instead of being emulated:
+  /// table and shadow go out of sync, as a TLB may, until INVLPG (that entry) or a CR3 write (all).
+  bool unsync = false;
 };
 
 /// Fill on demand, forget on every CR3 write: the simplest that is right.
 inline constexpr ShadowPolicy kShadowDemand{"demand", false, false};
 /// One shadow kept for each guest table, kept true by tracing.
 inline constexpr ShadowPolicy kShadowCached{"cached", true, true};
+/// As cached, but page tables in use go out of sync: as KVM's shadow MMU does.
+inline constexpr ShadowPolicy kShadowUnsync{.name = "unsync", .unsync = true};
+
+inline constexpr std::array kShadowPolicies{kShadowDemand, kShadowCached, kShadowUnsync};
+/// Throws HostError with a suggestion.
+const ShadowPolicy& parse_shadow_policy(std::string_view name);
 
 }  // namespace ringside

@@ -123,6 +123,7 @@ Outcome TrapMonitor::page_fault(const exits::MonitorEntry& e) {
     case Kind::GuestFault:
       host.ledger.refine_exit(ExitReason::TruePageFault);
       return reflect({.vector = vector::PF, .has_error_code = true, .error_code = r.walk.error_code}, e.cr2);
+    case Kind::Unsynced: host.ledger.refine_exit(ExitReason::ShadowPageTableWrite); return Outcome::retry();
     case Kind::TracedWrite: {
       host.ledger.refine_exit(ExitReason::ShadowPageTableWrite);
       return emulate_memory(r.physical, false);

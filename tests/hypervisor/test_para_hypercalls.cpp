@@ -63,6 +63,29 @@ TEST_CASE("a hypercall goes on behind INT 82h and changes EAX only", "[para][hyp
 
 // ---- page tables
 
+TEST_CASE("N page-table updates take N / 2048 hypercalls, rounded up, each of them validated",
+          "[para][hypercall]") {
+  for (const u32 updates : {1u, 2047u, 2048u, 2049u, 5000u}) {
+    INFO(updates);
+    ParaGuest g;
+    const u32 batch = g.page(0), entry = g.pte_address(g.page(16));
+    const u32 value = g.machine_frame(g.page(16)) << 12 | pte::P | pte::W;
+    for (u32 i = 0; i < RS_BATCH_MAX; ++i)
+      g.poke(batch + i * 8, rs_mmu_update{entry, i % 2 ? value & ~u32{pte::W} : value});
+    const u64 before = g.host.ledger.samples(ExitReason::HypercallMmuUpdate);
+    const u64 validated = g.host.ledger.total(CostEvent::PageTableUpdate);
+    for (u32 left = updates, n; left > 0; left -= n) {
+      n = std::min<u32>(left, RS_BATCH_MAX);
+      REQUIRE(g.call(RS_HC_MMU_UPDATE, batch, n) == static_cast<i32>(n));
+      g.monitor.apply(g.outcome);
+    }
+    CHECK(g.host.ledger.samples(ExitReason::HypercallMmuUpdate) - before ==
+          (updates + RS_BATCH_MAX - 1) / RS_BATCH_MAX);
+    CHECK(g.host.ledger.total(CostEvent::PageTableUpdate) - validated == updates);
+    CHECK(g.audit() == "");
+  }
+}
+
 TEST_CASE("MMU_UPDATE works off a batch until the first refusal", "[para][hypercall]") {
   ParaGuest g;
   const u32 a = g.page(2), b = g.page(3);

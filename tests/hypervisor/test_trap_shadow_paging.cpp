@@ -274,6 +274,71 @@ TEST_CASE("without tracing INVLPG drops an entry", "[trap]") {
   CHECK(b.resolve(0, Access::Read, false) == Kind::GuestFault);
 }
 
+TEST_CASE("a page table goes out of sync at its first write, and comes back", "[trap]") {
+  Bench b(kShadowUnsync);
+  b.put(kDirectory, kTable | kUser);
+  b.put(kTable, 0x7000 | kUser);
+  b.put(kTable + 4, 0x8000 | kUser);
+  b.put(kTable + 3 * 4, kTable | kUser);
+  b.put(kTable + 4 * 4, kDirectory | kUser);
+  b.start();
+  REQUIRE(b.resolve(0, Access::Read, false) == Kind::Filled);
+  REQUIRE(b.resolve(0x1000, Access::Read, false) == Kind::Filled);
+  REQUIRE(b.paging.traced(GuestPhys(kTable)));
+  CHECK(b.resolve(0x4000, Access::Write, false) == Kind::TracedWrite);  // a directory never goes
+  REQUIRE(b.resolve(0x3000, Access::Write, false) == Kind::Unsynced);
+  CHECK(b.access(0x3000, Access::Write, false));  // the guest writes to its table directly
+  CHECK_FALSE(b.paging.traced(GuestPhys(kTable)));
+  CHECK(b.paging.unsynced() == 1);
+
+  // Two edits that nobody sees: both translations are stale, as a TLB's may be.
+  b.put(kTable, 0x9000 | kUser | pte::A);
+  b.put(kTable + 4, 0);
+  CHECK(b.walk(0, Access::Read, false).physical == b.ram.base().value + 0x7000);
+  CHECK(b.access(0x1000, Access::Read, false));
+  CHECK(b.paging.entry_state(LinearAddr(0)).why == ShadowEntryState::Why::Stale);
+  CHECK(b.paging.entry_state(LinearAddr(0)).unsynced);
+
+  b.paging.invlpg(LinearAddr(0));
+  CHECK(b.walk(0, Access::Read, false).physical == b.ram.base().value + 0x9000);
+  CHECK(b.access(0x1000, Access::Read, false));  // still stale
+  b.start();                                     // CR3 write
+  CHECK_FALSE(b.access(0x1000, Access::Read, false));
+  CHECK(b.walk(0, Access::Read, false).physical == b.ram.base().value + 0x9000);
+  CHECK(b.paging.traced(GuestPhys(kTable)));
+  CHECK(b.paging.unsynced() == 0);
+  CHECK_FALSE(b.access(0x3000, Access::Write, false));  // and protected again
+}
+
+TEST_CASE("every shadow entry says why it is what it is", "[trap]") {
+  using Why = ShadowEntryState::Why;
+  Bench b;
+  b.put(kDirectory, kTable | kUser);
+  const u32 entries[] = {0,
+                         0x7000 | kUser,
+                         0x8000 | kUser,
+                         kTable | kUser,
+                         0xA000 | kUser,
+                         0xB8000 | kUser,
+                         0xB000 | pte::P | pte::U};
+  for (u32 i = 0; i < std::size(entries); ++i) b.put(kTable + i * 4, entries[i]);
+  b.start(cr0::PE | cr0::PG);
+  REQUIRE(b.resolve(0x1000, Access::Write, false) == Kind::Filled);
+  REQUIRE(b.resolve(0x2000, Access::Read, false) == Kind::Filled);
+  REQUIRE(b.resolve(0x3000, Access::Read, false) == Kind::Filled);
+  REQUIRE(b.resolve(0x6000, Access::Write, false) == Kind::Filled);
+  const Why expected[] = {Why::GuestAbsent, Why::InSync, Why::CleanPage, Why::TracedTable,
+                          Why::NotFilled,   Why::Device, Why::KernelOnly};
+  for (u32 i = 0; i < std::size(expected); ++i) {
+    INFO(i << ": " << describe(b.paging.entry_state(LinearAddr(i << 12)).why));
+    CHECK(b.paging.entry_state(LinearAddr(i << 12)).why == expected[i]);
+  }
+  b.paging.trace(GuestPhys(0x7000));
+  CHECK(b.paging.entry_state(LinearAddr(0x1000)).why == Why::TracedOther);
+  CHECK(b.paging.entry_state(LinearAddr(0xFFFFF000)).why == Why::Monitor);
+  CHECK(b.paging.entry_state(LinearAddr(0x1000)).guest == b.get(kTable + 4));
+}
+
 TEST_CASE("an exhausted frame pool is recycled", "[trap]") {
   Bench b(kShadowCached, 3 * kPageSize);  // a root and two tables
   for (u32 i = 0; i < 64; ++i) {
@@ -324,7 +389,8 @@ TEST_CASE("the root in use can be given up to the guest and is still obeyed", "[
 }
 
 TEST_CASE("random edits of the guest's tables: the shadow permits what a flushed processor would", "[trap]") {
-  for (ShadowPolicy policy : {kShadowCached, kShadowDemand}) {
+  for (const ShadowPolicy& policy : kShadowPolicies) {
+    INFO(policy.name);
     Bench b(policy, 12 * kPageSize);
     std::mt19937 random(7);
     auto pick = [&](u32 n) { return static_cast<u32>(random() % n); };
@@ -346,7 +412,7 @@ TEST_CASE("random edits of the guest's tables: the shadow permits what a flushed
           const u32 table = tables[pick(5)], index = pick(8);
           b.store(table + index * 4, entry());
           // What is not traced is a TLB, which the guest must tell.
-          if (policy.name == kShadowDemand.name) b.start(cr0_bits, cr4_bits, cr3);
+          if (policy.name != kShadowCached.name) b.start(cr0_bits, cr4_bits, cr3);
           break;
         }
         case 2:

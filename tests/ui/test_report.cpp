@@ -53,8 +53,8 @@ std::vector<std::string> keys(const Json& object) {
   return names;
 }
 
-const std::vector<std::string> kRunKeys{"mode",         "status", "reason", "exit_code", "console",
-                                        "instructions", "cycles", "exits",  "overhead",  "measured"};
+const std::vector<std::string> kRunKeys{"mode",   "status", "reason", "exit_code", "console", "instructions",
+                                        "cycles", "exits",  "walks",  "overhead",  "measured"};
 const Style kPlain{false, 100};
 
 }  // namespace

@@ -103,6 +103,35 @@ std::vector<Mode> parse_modes(const std::string& text) {
   return modes;
 }
 
+TlbGeometry parse_tlb(const std::string& text, bool walk_cache) {
+  TlbGeometry tlb;
+  if (!walk_cache) tlb.walk_cache = 0;
+  if (text.empty()) return tlb;
+  const auto wrong = [&](std::string_view why) {
+    return HostError(fmt::format(
+        "--tlb {}: {}; give ENTRIES,WAYS,LARGE,tagged or untagged, for example 64,4,8,tagged", text, why));
+  };
+  std::vector<std::string> words;
+  for (std::size_t at = 0; at <= text.size(); at = std::min(text.find(',', at), text.size()) + 1)
+    words.push_back(text.substr(at, std::min(text.find(',', at), text.size()) - at));
+  if (words.size() != 4) throw wrong("not four words");
+  std::array<u64, 3> numbers{};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    char suffix = 0;
+    if (!parse_number(words[i], "", 1, numbers[i], suffix)) throw wrong("not a number");
+  }
+  const auto [entries, ways, large] = numbers;
+  if (entries == 0 || entries > 4096 || large > 1024)
+    throw wrong("1 to 4096 entries and 0 to 1024 large ones");
+  if (ways == 0 || entries % ways) throw wrong("the number of ways divides that of entries");
+  if (words[3] != "tagged" && words[3] != "untagged") throw wrong("the last word is tagged or untagged");
+  tlb.entries = static_cast<u16>(entries);
+  tlb.ways = static_cast<u16>(ways);
+  tlb.large = static_cast<u16>(large);
+  tlb.tagged = words[3] == "tagged";
+  return tlb;
+}
+
 u16 parse_gdb_port(const std::string& text) {
   constexpr std::string_view kPrefix = "tcp::";
   u16 port = 0;

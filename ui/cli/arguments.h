@@ -19,6 +19,9 @@ CpuModel parse_cpu(const std::string& text);
 SensitiveInstructions parse_sensitive(const std::string& text);
 std::vector<Mode> parse_modes(const std::string& text);  ///< "native,trap", "all"
 
+/// "64,4,8,tagged": entries, ways, entries for large pages, and whether they survive an exit. Empty: none.
+TlbGeometry parse_tlb(const std::string& text, bool walk_cache);
+
 u16 parse_gdb_port(const std::string& text);              ///< "tcp::1234"
 std::pair<int, int> parse_size(const std::string& text);  ///< "1600x900", 640x480 to 7680x4320
 

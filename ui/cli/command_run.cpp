@@ -14,7 +14,6 @@
 #include "ui/model/chrome_trace.h"
 
 namespace ringside::cli {
-namespace {
 
 GuestSource source_of(const GuestOptions& given) {
   return find_guest(given.kernel.empty() ? given.guest : given.kernel, given.paravirtual_kernel, given.disk);
@@ -41,6 +40,11 @@ std::vector<std::string> kvm_host_command(const CompareCommand& given) {
 
 RunOptions options_of(const GuestOptions& given) {
   RunOptions options;
+  options.shadow = parse_shadow_policy(given.shadow);
+  options.ept_levels = static_cast<u8>(given.ept_levels);
+  options.ept_large_pages = given.ept_pages == "large";
+  options.walk_caches = given.walk_cache == "on";
+  options.tlb = parse_tlb(given.tlb, options.walk_caches);
   options.ram_bytes = parse_memory(given.memory);
   options.cpu = parse_cpu(given.cpu);
   options.sensitive = parse_sensitive(given.sensitive);
@@ -52,6 +56,8 @@ RunOptions options_of(const GuestOptions& given) {
   options.limits.wall_seconds = given.seconds;
   return options;
 }
+
+namespace {
 
 /// Writes a run's exits as a trace while it runs.
 class Tracer final : public Watcher {

@@ -25,6 +25,11 @@ struct GuestOptions {
   bool json = false;
   std::string irqchip = "user";
   bool kvm_host = false;
+  std::string shadow = "cached";
+  unsigned ept_levels = 4;
+  std::string ept_pages = "4k";
+  std::string tlb;  ///< "entries,ways,large,tagged|untagged"; empty = none modelled
+  std::string walk_cache = "on";
 };
 
 struct RunCommand : GuestOptions {
@@ -41,6 +46,21 @@ struct CompareCommand : GuestOptions {
   bool console = false;
 };
 
+struct WalkCommand : GuestOptions {
+  std::string mode = "hvm";
+  std::string address;          ///< hexadecimal, or a symbol
+  std::string at;               ///< guest instructions; empty = the guest's end
+  std::string access = "read";  ///< read, write or fetch
+  std::string ring;             ///< kernel or user; empty = whoever runs then
+};
+
+struct PaperCommand {
+  std::string name;  ///< empty = list them
+  std::string plot;  ///< .svg or .png; empty = none
+  unsigned jobs = 0;
+  bool json = false, csv = false;
+};
+
 struct GuiCommand {
   std::string guest;  ///< empty = the one of last time
   std::string append, profile, view = "compare", size = "1600x900", theme, at_instruction, screenshot;
@@ -49,9 +69,15 @@ struct GuiCommand {
   bool labs = false, software = false;
 };
 
+// What the options of a guest mean; they throw HostError.
+GuestSource source_of(const GuestOptions&);
+RunOptions options_of(const GuestOptions&);
+
 int run_command(const RunCommand&);
 int debug_command(const RunCommand&);  ///< run, with gdb in charge
 int compare_command(const CompareCommand&);
+int walk_command(const WalkCommand&);
+int paper_command(const PaperCommand&);
 int guests_command(bool json);
 int profiles_command(const std::string& name, bool json);
 int explain_command(const std::string& reason, bool json);

@@ -51,6 +51,29 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
       ->check(CLI::IsMember({"user", "kernel"}))
       ->type_name("user|kernel")
       ->capture_default_str();
+  command.add_option("--shadow", o.shadow, "trap: shadow-paging policy, demand, cached or unsync")
+      ->type_name("POLICY")
+      ->capture_default_str();
+  command
+      .add_option("--ept-levels", o.ept_levels,
+                  "hvm: levels of the nested page tables; 0 = no EPT, shadow page tables instead")
+      ->check(CLI::IsMember({0, 2, 4}))
+      ->type_name("0|2|4")
+      ->capture_default_str();
+  command
+      .add_option("--ept-pages", o.ept_pages,
+                  "hvm: size of nested pages; large is 2 MiB, or 4 MiB with 2 levels")
+      ->check(CLI::IsMember({"4k", "large"}))
+      ->type_name("4k|large")
+      ->capture_default_str();
+  command
+      .add_option("--tlb", o.tlb,
+                  "model a TLB: entries, ways, entries for large pages, and whether they survive an exit")
+      ->type_name("N,N,N,tagged|untagged");
+  command.add_option("--walk-cache", o.walk_cache, "whether page walks have a cache of their own")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->type_name("on|off")
+      ->capture_default_str();
   command.add_option("--cpu", o.cpu, "processor: 386, 486, pentium, p6")
       ->type_name("MODEL")
       ->capture_default_str();
@@ -132,6 +155,36 @@ int program(int argc, const char* const* argv) {
   run_app.add_flag("--json", run.json,
                    "ringside/run/v1 on standard output (the console then goes to standard error)");
 
+  WalkCommand walk;
+  CLI::App& walk_app = *app.add_subcommand("walk", "show one page walk of a guest, reference by reference");
+  add_guest_options(walk_app, walk);
+  walk_app.add_option("--mode", walk.mode, "native, trap, para or hvm")
+      ->type_name("MODE")
+      ->capture_default_str();
+  walk_app.add_option("--address", walk.address, "linear address in hexadecimal, or a symbol of the guest")
+      ->required()
+      ->type_name("A");
+  walk_app.add_option("--at", walk.at, "after so many guest instructions; without it, at the guest's end")
+      ->type_name("N");
+  walk_app.add_option("--access", walk.access, "read, write or fetch")
+      ->check(CLI::IsMember({"read", "write", "fetch"}))
+      ->type_name("ACCESS")
+      ->capture_default_str();
+  walk_app.add_option("--ring", walk.ring, "kernel or user; without it, whoever runs then")
+      ->check(CLI::IsMember({"kernel", "user"}))
+      ->type_name("WHO");
+  walk_app.add_flag("--json", walk.json, "ringside/walk/v1 on standard output");
+
+  PaperCommand paper;
+  CLI::App& paper_app =
+      *app.add_subcommand("paper", "run what a paper measured, and show its figures beside ours");
+  paper_app.add_option("name", paper.name, "for example adams-agesen-2006; without it, the list")
+      ->type_name("NAME");
+  paper_app.add_option("--plot", paper.plot, "also as a bar chart")->type_name("FILE.svg|FILE.png");
+  paper_app.add_option("--jobs", paper.jobs, "runs at the same time; 0 = one per processor")->type_name("N");
+  CLI::Option* paper_json = paper_app.add_flag("--json", paper.json, "ringside/paper/v1 on standard output");
+  paper_app.add_flag("--csv", paper.csv, "a line per row")->excludes(paper_json);
+
   bool reference_json = false;
   std::string profile, reason;
   CLI::App& guests_app = *app.add_subcommand("guests", "list the built-in guests");
@@ -187,6 +240,8 @@ int program(int argc, const char* const* argv) {
     if (compare_app.parsed()) return compare_command(compare);
     if (gdb_at_default_port && run.gdb.empty()) run.gdb = "tcp::1234";
     if (run_app.parsed()) return run.gdb.empty() ? run_command(run) : debug_command(run);
+    if (walk_app.parsed()) return walk_command(walk);
+    if (paper_app.parsed()) return paper_command(paper);
     if (guests_app.parsed()) return guests_command(reference_json);
     if (profiles_app.parsed()) return profiles_command(profile, reference_json);
     if (explain_app.parsed()) return explain_command(reason, reference_json);

@@ -34,6 +34,10 @@ Json run_object(const RunReport& r) {
   run["instructions"] = r.instructions;
   run["cycles"] = std::move(cycles);
   run["exits"] = std::move(exits);
+  run["walks"] = {{"tlb_misses", r.walks.tlb_misses},
+                  {"references", r.walks.references},
+                  {"nested", r.walks.nested},
+                  {"cached", r.walks.cached}};
   run["overhead"] = r.overhead ? Json(rounded(*r.overhead, 1e-4)) : Json();
   run["measured"] = {{"wall_s", rounded(r.measured.wall_s, 1e-6)}, {"mips", rounded(r.measured.mips, 1e-2)}};
   if (r.measured.kvm) run["measured"]["kvm"] = model::kvm_json(*r.measured.kvm);

@@ -64,6 +64,12 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
   config.host.machine.console_input = options.console_input;
   config.sensitive = options.sensitive;
   config.kernel_irqchip = options.kernel_irqchip;
+  config.shadow = options.shadow;
+  config.ept_levels = options.ept_levels;
+  config.ept_large_pages = options.ept_large_pages;
+  config.host.cpu.tlb = options.tlb;
+  config.host.walk_caches = options.walk_caches;
+  config.passthrough = options.passthrough;
   config.command_line = options.command_line;
   return config;
 }

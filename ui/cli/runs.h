@@ -14,6 +14,12 @@ struct RunOptions {
   CpuModel cpu = CpuModel::P6;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;
   bool kernel_irqchip = false;
+  ShadowPolicy shadow = kShadowCached;
+  u8 ept_levels = 4;
+  bool ept_large_pages = false;
+  TlbGeometry tlb;
+  bool walk_caches = true;
+  bool passthrough = false;
   const CostProfile* profile = nullptr;
   std::string command_line;
   std::string console_input;

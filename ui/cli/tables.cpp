@@ -119,6 +119,8 @@ std::string comparison_table(const std::vector<RunReport>& reports, const Style&
       continue;
     row(fmt::format("  {}", name(topic)), [&](const RunReport& r) { return grouped(r.exit_samples(topic)); });
   }
+  row("TLB misses", [](const RunReport& r) { return grouped(r.walks.tlb_misses); });
+  row("  walk references", [](const RunReport& r) { return grouped(r.walks.references); });
   row("total cycles", [](const RunReport& r) { return grouped(r.cycles.total()); });
   row("idle cycles", [](const RunReport& r) { return grouped(r.cycles[Bucket::Idle]); });
   row("busy cycles", [](const RunReport& r) { return grouped(r.busy()); });

@@ -1,0 +1,41 @@
+#include "ui/cli/jobs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace ringside::cli {
+
+std::map<std::string, RunReport> run_jobs(const std::vector<Job>& jobs, unsigned threads,
+                                          bool show_progress) {
+  std::map<std::string, GuestSource> sources;
+  for (const Job& job : jobs)
+    if (!sources.contains(job.guest)) sources.emplace(job.guest, find_guest(job.guest, "", ""));
+  std::vector<RunReport> reports(jobs.size());
+  std::atomic<std::size_t> next{0}, finished{0};
+  const auto work = [&] {
+    for (std::size_t i; (i = next++) < jobs.size(); ++finished)
+      reports[i] = run_mode(jobs[i].mode, sources.at(jobs[i].guest), jobs[i].options);
+  };
+  {
+    if (!threads) threads = std::max(1u, std::thread::hardware_concurrency());
+    std::vector<std::jthread> workers;
+    for (std::size_t i = 0; i < std::min<std::size_t>(threads, jobs.size()); ++i) workers.emplace_back(work);
+    while (show_progress && finished < jobs.size()) {
+      constexpr std::size_t kWidth = 40;
+      const std::size_t filled = finished * kWidth / jobs.size();
+      fmt::print(stderr, "\r[{}{}] {} of {} runs\033[K", std::string(filled, '#'),
+                 std::string(kWidth - filled, '-'), finished.load(), jobs.size());
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+  if (show_progress) fmt::print(stderr, "\r\033[K");
+  std::map<std::string, RunReport> results;
+  for (std::size_t i = 0; i < jobs.size(); ++i) results.emplace(jobs[i].key, std::move(reports[i]));
+  return results;
+}
+
+}  // namespace ringside::cli

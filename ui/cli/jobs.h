@@ -1,0 +1,21 @@
+// Many runs, several at a time, with a progress bar: what sweeps and papers are made of.
+#pragma once
+
+#include <map>
+
+#include "ui/cli/runs.h"
+
+namespace ringside::cli {
+
+struct Job {
+  std::string key;  ///< unique among the jobs; names the run in messages
+  std::string guest;
+  Mode mode = Mode::Native;
+  RunOptions options;
+};
+
+/// Each job has its own machine, so that neither their order nor `threads` (0 = one per processor) changes a
+/// figure. Throws HostError if a guest is unknown.
+std::map<std::string, RunReport> run_jobs(const std::vector<Job>& jobs, unsigned threads, bool show_progress);
+
+}  // namespace ringside::cli
