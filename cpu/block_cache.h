@@ -19,6 +19,7 @@
 //     emptied. Hence a link may be stale, but it never dangles.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <unordered_map>
@@ -75,6 +76,24 @@ class BlockCache {
   /// Whether links to `entry` may be made: not to the scratch block.
   bool linkable(const Insn* entry) const { return entry->head() != scratch_.data(); }
 
+  /// What instruction fetch remembers of the page tables: the state of the ITLB, without the decoded code.
+  struct FetchEntry {
+    u32 page = 1;
+    u32 epoch = 0;
+    u64 physical = 0;
+  };
+  struct FetchTranslations {
+    std::vector<FetchEntry> entries;
+    u32 epoch = 1;
+  };
+  FetchTranslations fetch_translations() const {
+    return {{fetch_.get(), fetch_.get() + 2 * kFetchEntries}, epoch_};
+  }
+  void restore(const FetchTranslations& t) {
+    std::copy(t.entries.begin(), t.entries.end(), fetch_.get());
+    epoch_ = t.epoch;
+  }
+
   static u32 jump_index(u32 eip) { return (eip ^ (eip >> 12)) & (kJumps - 1); }
 
   static constexpr u32 kJumps = 4096;
@@ -86,11 +105,6 @@ class BlockCache {
   static constexpr u32 kReleaseAfter = 64;
   static constexpr unsigned kSlotsAround = 4;  ///< head, guard, two exits
 
-  struct FetchEntry {
-    u32 page = 1;
-    u32 epoch = 0;
-    u64 physical = 0;
-  };
   struct CodePage {
     std::vector<Block*> blocks;
     u64 granules = 0;     ///< one bit for each 64 bytes that some block covers

@@ -16,6 +16,7 @@ class BareMetal final : public Monitor {
   void apply(const Outcome& outcome) override;
   void interrupt_guest() override {}
   CpuState virtual_state() const override { return host.cpu.state(); }
+  std::unique_ptr<const MonitorState> save() const override { return std::make_unique<MonitorState>(); }
 
   Outcome on(const exits::Halted&) override;
   Outcome on(const exits::TripleFault&) override;

@@ -80,6 +80,14 @@ void Host::idle_until(u64 deadline) {
   if (deadline > t) ledger.idle(deadline - t);
 }
 
+void Host::restore(const Accounts& a) {
+  frames.restore(a.free_frames);
+  ledger = a.ledger;
+  settled_ = a.settled;
+  slice_end_ = a.slice_end;
+  measured_ = a.measured;
+}
+
 void Host::device_touched() {
   cpu.set_interrupt_line(machine.interrupt_pending());
   // A guest that polls a device lets time pass with every access.

@@ -20,6 +20,8 @@ class FramePool {
   std::optional<MachinePhys> allocate();  ///< zeroed
   void release(MachinePhys frame);
   u64 available() const { return free_.size(); }
+  const std::vector<MachinePhys>& free_frames() const { return free_; }
+  void restore(const std::vector<MachinePhys>& free_frames) { free_ = free_frames; }
 
  private:
   MachineMemory& memory_;
@@ -65,6 +67,16 @@ class Host final : public Bus, public Clock {
   void pass_measured_time(u64 cycles) { measured_ += cycles; }
   /// A device that wants to act before the end of the current slice makes the processor stop early.
   void set_slice_end(u64 cycles) { slice_end_ = cycles; }
+
+  /// Which frames are free, and what has been counted. Memory, machine and processor keep their own state.
+  struct Accounts {
+    std::vector<MachinePhys> free_frames;
+    Ledger ledger;
+    CpuCounters settled;
+    u64 slice_end = 0, measured = 0;
+  };
+  Accounts save() const { return {frames.free_frames(), ledger, settled_, slice_end_, measured_}; }
+  void restore(const Accounts& accounts);
 
  private:
   // Bus: the pins of the processor on bare metal. Under a monitor nothing reaches them.

@@ -67,7 +67,9 @@ std::string_view name(Bucket b) { return kBucketNames[static_cast<std::size_t>(b
 
 u64 Attribution::total() const { return std::accumulate(cycles.begin(), cycles.end(), u64{0}); }
 
-void Ledger::begin_exit(ExitReason reason) {
+void Ledger::begin_exit(ExitReason reason, SourceLine handler) {
+  handler_ = handler;
+  detail_.reset();
   assert(!in_exit_);
   in_exit_ = true;
   current_reason_ = reason;

@@ -9,6 +9,8 @@
 
 #include <array>
 #include <map>
+#include <optional>
+#include <source_location>
 #include <vector>
 
 #include "hypervisor/exit_reason.h"
@@ -66,6 +68,9 @@ struct ExitStatistics {
   u64 samples = 0, cycles = 0, min = 0, max = 0;
 };
 
+/// Where in the source an exit is handled.
+using SourceLine = std::source_location;
+
 class Ledger {
  public:
   /// Inside begin_exit/end_exit: an event of that exit. Outside: guest instructions, TLB misses, native
@@ -81,9 +86,17 @@ class Ledger {
     }
   }
   /// Everything counted between begin_exit and end_exit belongs to that exit. Not nested.
-  void begin_exit(ExitReason reason);
+  void begin_exit(ExitReason reason, SourceLine handler = SourceLine::current());
   /// The reason may be refined while the exit is handled (a #PF turns out to be a traced page-table write).
-  void refine_exit(ExitReason reason) { current_reason_ = reason; }
+  void refine_exit(ExitReason reason, SourceLine handler = SourceLine::current()) {
+    current_reason_ = reason;
+    handler_ = handler;
+  }
+  /// What handles the exit is the caller: a debugger shows its line of source.
+  void handled_at(SourceLine handler = SourceLine::current()) { handler_ = handler; }
+  /// What the exit is about, where the processor's exit does not say: a port, a control register.
+  void note_detail(u32 detail) { detail_ = detail; }
+  const std::optional<u32>& last_detail() const { return detail_; }
   void end_exit();
   void idle(u64 cycles) {
     idle_ += cycles;
@@ -95,7 +108,12 @@ class Ledger {
   u64 samples(ExitReason) const;
   /// The exit that end_exit() closed last, and how many have been closed so far: what an observer records.
   ExitReason last_reason() const { return last_reason_; }
+  const SourceLine& last_handler() const { return handler_; }
   const EventVector& last_events() const { return current_; }
+  u64 bytes() const {
+    return sizeof *this + shapes_.size() * sizeof(Shape) + index_.size() * sizeof(u32) +
+           overflow_.size() * sizeof(Overflow);
+  }
   u64 exits_closed() const { return exits_closed_; }
   u64 total(CostEvent) const;  ///< inside and outside exits
   /// The profile that drives the clock. What has been counted so far is re-priced; nullptr stops the clock.
@@ -147,6 +165,8 @@ class Ledger {
   EventVector current_{};
   u64 current_hash_ = 0;
   ExitReason current_reason_{}, last_reason_{};
+  SourceLine handler_{};
+  std::optional<u32> detail_;
   u64 exits_closed_ = 0;
   bool in_exit_ = false;
   u64 idle_ = 0, active_cycles_ = 0;

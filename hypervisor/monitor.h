@@ -34,6 +34,12 @@ struct Outcome {
   static Outcome stop(std::string why = {}) { return {Kind::Stop, 0, {}, std::move(why)}; }
 };
 
+/// See Monitor::save().
+struct MonitorState {
+  virtual ~MonitorState() = default;
+  u64 bytes = 0;  ///< of host memory, about: what grows with the guest
+};
+
 class Monitor {
  public:
   explicit Monitor(Host& host) : host(host) {}
@@ -67,6 +73,12 @@ class Monitor {
   /// Where the guest's own page tables map a linear address, without side effects: for disassembly and debuggers.
   /// The default walks virtual_state().cr3 in guest-physical memory.
   virtual std::optional<MachinePhys> translate(LinearAddr address) const;
+
+  /// What this monitor remembers of its guest, to be put back into this same monitor. The processor's, the machine's and
+  /// the memory's state is kept by their owners (hypervisor/snapshot.h). nullptr: it cannot, for part of the state lies in
+  /// the host's hardware.
+  virtual std::unique_ptr<const MonitorState> save() const { return nullptr; }
+  virtual void restore(const MonitorState&) {}
 
   // -- one hook per exit
   virtual Outcome on(const exits::BudgetSpent&) { return Outcome::retry(); }

@@ -71,6 +71,7 @@ void VirtualMachine::report_exit(const ExitRecord& before, const Exit& exit) {
   ExitRecord record = before;
   record.reason = host_->ledger.last_reason();
   record.events = host_->ledger.last_events();
+  record.handler = host_->ledger.last_handler();
   record.cycles = static_cast<u32>(host_->now() - before.cycle);
   record.detail = std::visit(
       Overloaded{
@@ -79,6 +80,7 @@ void VirtualMachine::report_exit(const ExitRecord& before, const Exit& exit) {
             return e.event.vector == vector::PF ? e.cr2 : e.event.vector;
           },
           [](const exits::IoInstruction& e) { return u32{e.port}; },
+          [](const exits::PortAccess& e) { return u32{e.port}; },
           [](const exits::CrAccess& e) { return u32{e.cr}; },
           [](const exits::Invlpg& e) { return e.address.value; },
           [](const exits::EptViolation& e) { return static_cast<u32>(e.guest_phys.value); },
@@ -86,6 +88,7 @@ void VirtualMachine::report_exit(const ExitRecord& before, const Exit& exit) {
           [](const auto&) { return u32{0}; },
       },
       exit);
+  record.detail = host_->ledger.last_detail().value_or(record.detail);
   observer_(record);
 }
 

@@ -44,6 +44,7 @@ struct ExitRecord {
   ExitReason reason{};
   u32 detail = 0;  ///< vector, port, control register number or address, whichever the exit has
   EventVector events{};
+  SourceLine handler{};  ///< the line of the monitor's source that handled it
 };
 
 /// How a run ended; the numbers are the program's exit status.
@@ -66,6 +67,8 @@ struct Limits {
 };
 
 inline constexpr u64 kStuckSeconds = 30;
+
+struct VmSnapshot;  ///< hypervisor/snapshot.h
 
 class VirtualMachine {
  public:
@@ -93,6 +96,13 @@ class VirtualMachine {
   u64 instructions() const;  ///< guest instructions: retired by the processor or emulated by the monitor
   /// Makes run() return Ending::Budget soon. Safe from any thread.
   void request_stop();
+
+  /// This machine put aside, to be put back into itself; nullptr where the host's hardware holds part of it
+  /// (kvm). What has not changed since `previous` (may be nullptr) is shared with it. The contents of disks
+  /// are kept by their owner (versioned_disk.h). Only between calls of run() and step().
+  std::shared_ptr<const VmSnapshot> save(const VmSnapshot* previous) const;
+  /// The run then continues as it continued from there, to the last count.
+  void restore(const VmSnapshot& snapshot);
 
   Mode mode() const { return config_.mode; }
   Host& host() { return *host_; }

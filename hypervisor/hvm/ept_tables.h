@@ -33,6 +33,16 @@ class EptTables {
   /// Every address that the levels can express lies below.
   u64 reach() const { return u64{1} << (levels_ == 4 ? 48 : 32); }
   EptWalk walk(GuestPhys address) const { return walk_ept(memory_, root(), levels_, address); }
+  /// Which frames hold the tables. Their contents are machine memory.
+  struct State {
+    std::vector<MachinePhys> tables;  ///< the root first
+    u64 recycled = 0;
+  };
+  State state() const { return {tables_, recycled_}; }
+  void restore(const State& state) {
+    tables_ = state.tables;
+    recycled_ = state.recycled;
+  }
   u64 table_frames() const { return tables_.size(); }
 
  private:

@@ -37,13 +37,13 @@ class HvmMonitor : public Monitor {
   /// For a monitor that sets up its own processor after construction.
   void take(std::unique_ptr<Vcpu> vcpu) { vcpu_ = std::move(vcpu); }
 
-  /// Runs `handler` as the handling of one exit for `reason`: opens and closes the ledger's account of it.
-  template <class Handler>
-  Outcome handle(ExitReason reason, Handler&& handler) {
-    host.ledger.begin_exit(reason);
+  /// Runs `body` as the handling of one exit for `reason`: opens and closes the ledger's account of it.
+  template <class Body>
+  Outcome handle(ExitReason reason, Body&& body, SourceLine where = SourceLine::current()) {
+    host.ledger.begin_exit(reason, where);
     host.ledger.count(CostEvent::VmExitEntry);
     host.ledger.count(CostEvent::Vmread, kVmreadsPerExit);
-    Outcome outcome = handler();
+    Outcome outcome = body();
     host.ledger.end_exit();
     vcpu_->exit_handled();
     return outcome;
@@ -60,6 +60,16 @@ class HvmMonitor : public Monitor {
   /// Injects the interrupt that the interrupt controller offers, or asks for the moment when that is
   /// possible.
   void deliver_interrupt();
+
+  /// Whether a physical interrupt was signalled, and whether the window for a virtual one is asked for.
+  struct Pending {
+    bool interrupt = false, window = false;
+  };
+  Pending pending() const { return {interrupt_signalled_, window_requested_}; }
+  void set_pending(Pending p) {
+    interrupt_signalled_ = p.interrupt;
+    window_requested_ = p.window;
+  }
 
  private:
   void account_device();

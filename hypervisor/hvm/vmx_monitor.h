@@ -42,6 +42,8 @@ class VmxMonitor final : public HvmMonitor {
   void boot(const Image& image, const std::string& command_line) override;
   void before_entry() override;
   CpuState virtual_state() const override;
+  std::unique_ptr<const MonitorState> save() const override;
+  void restore(const MonitorState& state) override;
 
   using HvmMonitor::on;
   Outcome on(const exits::Hlt&) override;

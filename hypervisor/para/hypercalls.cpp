@@ -26,24 +26,33 @@ Status batch(Domain& d, u32 rows, u32 count, Do&& carry_out) {
   return static_cast<Status>(done);
 }
 
-Status set_trap_table(Domain& d, const Arguments& a) { return d.traps.set(d.memory, LinearAddr(a[0])); }
+Status set_trap_table(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
+  return d.traps.set(d.memory, LinearAddr(a[0]));
+}
 
 Status stack_switch(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   const auto stack = d.descriptors.find(static_cast<u16>(a[0]));
   if (a[0] > 0xFFFF || !stack || stack->dpl() != 1) return -RS_EINVAL;
   d.descriptors.set_ring1_stack(static_cast<u16>((a[0] & ~3u) | 1), a[1]);
   return 0;
 }
 
-Status update_descriptor(Domain& d, const Arguments& a) { return d.descriptors.update(a[0], a[1], a[2]); }
+Status update_descriptor(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
+  return d.descriptors.update(a[0], a[1], a[2]);
+}
 
 Status mmu_update(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   return batch<rs_mmu_update>(d, a[0], a[1], [&](LinearAddr, const rs_mmu_update& row) {
     return d.paging.update(row.address, row.value);
   });
 }
 
 Status update_va_mapping(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   const LinearAddr linear(a[0]);
   if (a[2] > RS_UVMF_TLB_FLUSH) return -RS_EINVAL;
   if (Status refused = d.paging.update_linear(linear, a[1])) return refused;
@@ -53,6 +62,7 @@ Status update_va_mapping(Domain& d, const Arguments& a) {
 }
 
 Status mmuext_op(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   return batch<rs_mmuext_op>(d, a[0], a[1], [&](LinearAddr, const rs_mmuext_op& row) -> Status {
     switch (row.command) {
       case RS_MMUEXT_PIN_L1: return d.paging.pin(row.argument, FrameType::L1);
@@ -73,11 +83,13 @@ Status mmuext_op(Domain& d, const Arguments& a) {
 }
 
 Status set_callback(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   d.events.set_callback(a[0]);
   return 0;
 }
 
 Status sched_op(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   switch (a[0]) {
     case RS_SCHED_YIELD: return 0;
     case RS_SCHED_BLOCK:
@@ -90,6 +102,7 @@ Status sched_op(Domain& d, const Arguments& a) {
 }
 
 Status event_send(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   switch (a[0]) {
     case RS_EVENT_CONSOLE: {
       std::string text;
@@ -111,9 +124,13 @@ Status event_send(Domain& d, const Arguments& a) {
   }
 }
 
-Status set_timer(Domain& d, const Arguments& a) { return d.timer.set(a[0], d.host.now(), d.host.hz()); }
+Status set_timer(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
+  return d.timer.set(a[0], d.host.now(), d.host.hz());
+}
 
 Status console_write(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   if (a[1] > kLongestText) return -RS_EINVAL;
   std::string text(a[1], '\0');
   if (!d.memory.read(LinearAddr(a[0]), text.data(), a[1])) return -RS_EFAULT;
@@ -123,13 +140,17 @@ Status console_write(Domain& d, const Arguments& a) {
 }
 
 Status iret(Domain& d, const Arguments&) {
+  d.host.ledger.handled_at();
   bool virtual_if = false;
   d.crash = pop_frame(d.context(), virtual_if);
   if (d.crash.empty()) d.events.set_masked(!virtual_if);
   return static_cast<Status>(d.cpu().gpr[EAX]);
 }
 
-Status version(Domain&, const Arguments&) { return RS_ABI_VERSION; }
+Status version(Domain& d, const Arguments&) {
+  d.host.ledger.handled_at();
+  return RS_ABI_VERSION;
+}
 
 Status call(Domain& d, u32 number, const Arguments& a) {
   d.host.ledger.count(CostEvent::HypercallDispatch);
@@ -139,6 +160,7 @@ Status call(Domain& d, u32 number, const Arguments& a) {
 }
 
 Status multicall(Domain& d, const Arguments& a) {
+  d.host.ledger.handled_at();
   return batch<rs_multicall>(d, a[0], a[1], [&](LinearAddr at, const rs_multicall& row) -> Status {
     const LinearAddr result_at = at + offsetof(rs_multicall, result);
     // Before anything is done: a call whose result cannot be told is refused.

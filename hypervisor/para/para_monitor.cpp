@@ -68,6 +68,7 @@ Outcome ParaMonitor::on(const exits::TripleFault&) {
 /// A fault or INT n of the guest's goes to the guest's own handler.
 void ParaMonitor::bounce(const Event& event, u32 cr2) {
   para::Domain& d = *domain_;
+  host.ledger.handled_at();
   const auto handler = d.traps.find(event.vector);
   if (!handler) {
     d.crash = fmt::format("it has no handler for vector {}", event.vector);

@@ -36,6 +36,8 @@ class ParaMonitor final : public Monitor {
   bool event_waiting() const override;
   CpuState virtual_state() const override;
   std::optional<MachinePhys> translate(LinearAddr address) const override;
+  std::unique_ptr<const MonitorState> save() const override;
+  void restore(const MonitorState& state) override;
 
   Outcome on(const exits::MonitorEntry&) override;
   Outcome on(const exits::Halted&) override;  ///< blocked

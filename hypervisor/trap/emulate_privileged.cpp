@@ -127,12 +127,14 @@ namespace emulation {
 // ---- the interrupt flag
 
 Outcome cli(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   if (g.protected_mode() && g.cpl() > g.iopl()) return general_protection(g);
   g.set_flags(g.flags() & ~eflags::IF);
   return Outcome::advance(d.length);
 }
 
 Outcome sti(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   if (g.protected_mode() && g.cpl() > g.iopl()) return general_protection(g);
   g.interrupt_shadow = !g.interrupts_enabled();
   g.set_flags(g.flags() | eflags::IF);
@@ -140,6 +142,7 @@ Outcome sti(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome hlt(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   if (!g.interrupts_enabled()) return Outcome::stop("the processor is halted with interrupts off");
   g.real().eip += d.length;
   g.interrupt_shadow = false;
@@ -149,6 +152,7 @@ Outcome hlt(TrapGuest& g, const Decoded& d) {
 // ---- descriptor tables
 
 Outcome load_table(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u8 bytes[6];
   if (!read_memory(g, d, bytes, sizeof bytes)) return finish(g, false, 0);
   TableRegister t;
@@ -165,6 +169,7 @@ Outcome load_table(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome load_selector(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u16 selector;
   const bool ok = read_word(g, d, selector) && (d.reg == 2 ? g.load_ldtr(selector) : g.load_tr(selector));
   return finish(g, ok, d.length);
@@ -173,6 +178,8 @@ Outcome load_selector(TrapGuest& g, const Decoded& d) {
 // ---- control and debug registers
 
 Outcome mov_to_cr(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
+  g.host.ledger.note_detail(d.reg);
   const u32 value = g.real().gpr[d.rm];
   bool ok = true;
   switch (d.reg) {
@@ -186,6 +193,8 @@ Outcome mov_to_cr(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome mov_from_cr(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
+  g.host.ledger.note_detail(d.reg);
   u32& to = g.real().gpr[d.rm];
   switch (d.reg) {
     case 0: to = g.virt.cr0; break;
@@ -198,6 +207,7 @@ Outcome mov_from_cr(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome lmsw(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   constexpr u32 kReached = cr0::PE | cr0::MP | cr0::EM | cr0::TS;
   u16 value;
   if (!read_word(g, d, value)) return finish(g, false, 0);
@@ -205,7 +215,10 @@ Outcome lmsw(TrapGuest& g, const Decoded& d) {
   return finish(g, g.set_cr0((g.virt.cr0 & ~kReached) | (value & kReached) | sticky), d.length);
 }
 
-Outcome clts(TrapGuest& g, const Decoded& d) { return finish(g, g.set_cr0(g.virt.cr0 & ~cr0::TS), d.length); }
+Outcome clts(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
+  return finish(g, g.set_cr0(g.virt.cr0 & ~cr0::TS), d.length);
+}
 
 namespace {
 
@@ -225,6 +238,7 @@ bool debug_register(TrapGuest& g, u8 number, u8& effective) {
 }  // namespace
 
 Outcome mov_to_dr(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u8 number = d.reg;
   if (!debug_register(g, d.reg, number)) return finish(g, false, 0);
   u32 value = g.real().gpr[d.rm];
@@ -237,6 +251,7 @@ Outcome mov_to_dr(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome mov_from_dr(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u8 number = d.reg;
   if (!debug_register(g, d.reg, number)) return finish(g, false, 0);
   g.real().gpr[d.rm] = g.virt.dr[number];
@@ -246,6 +261,7 @@ Outcome mov_from_dr(TrapGuest& g, const Decoded& d) {
 // ---- the rest
 
 Outcome invlpg(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const LinearAddr address(g.segment(static_cast<Seg>(d.seg)).base + effective_offset(g, d));
   g.paging.invlpg(address);
   if (!g.descriptors.empty()) g.descriptors.remapped([&](LinearAddr a) { return g.translate(a); });
@@ -253,6 +269,7 @@ Outcome invlpg(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome rdmsr(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   auto& r = g.real().gpr;
   u64 value;
   if (r[ECX] == msr::kTsc)
@@ -265,6 +282,7 @@ Outcome rdmsr(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome wrmsr(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   // The real SYSENTER_CS stays 0, so that SYSENTER faults into the monitor.
   const auto& r = g.real().gpr;
   if (!write_msr(g.host.cpu.config().model, g.virt, r[ECX], u64{r[EDX]} << 32 | r[EAX]))
@@ -273,6 +291,7 @@ Outcome wrmsr(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome rdtsc(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   if (g.virt.cr4 & cr4::TSD && g.cpl() != 0) return general_protection(g);
   const u64 now = g.host.now();
   g.real().gpr[EAX] = static_cast<u32>(now);
@@ -280,7 +299,10 @@ Outcome rdtsc(TrapGuest& g, const Decoded& d) {
   return Outcome::advance(d.length);
 }
 
-Outcome wbinvd(TrapGuest&, const Decoded& d) { return Outcome::advance(d.length); }
+Outcome wbinvd(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
+  return Outcome::advance(d.length);
+}
 
 }  // namespace emulation
 }  // namespace ringside

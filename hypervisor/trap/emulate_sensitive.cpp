@@ -7,11 +7,13 @@
 namespace ringside::emulation {
 
 Outcome pushf(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   if (g.virtual_8086() && g.iopl() < 3) return general_protection(g);
   return finish(g, g.push({g.flags() & ~(eflags::VM | eflags::RF)}, d.operand32), d.length);
 }
 
 Outcome popf(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const u32 cpl = g.cpl(), old = g.flags();
   if (g.virtual_8086() && g.iopl() < 3) return general_protection(g);
   u32 image[1];
@@ -25,9 +27,13 @@ Outcome popf(TrapGuest& g, const Decoded& d) {
   return Outcome::advance(d.length);
 }
 
-Outcome smsw(TrapGuest& g, const Decoded& d) { return finish(g, store_word(g, d, g.virt.cr0), d.length); }
+Outcome smsw(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
+  return finish(g, store_word(g, d, g.virt.cr0), d.length);
+}
 
 Outcome store_table(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const TableRegister& t = d.reg == 0 ? g.virt.gdtr : g.virt.idtr;
   u8 bytes[6];
   std::memcpy(bytes, &t.limit, 2);
@@ -36,6 +42,7 @@ Outcome store_table(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome store_selector(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const SegmentRegister& s = d.reg == 0 ? g.virt.ldtr : g.virt.tr;
   return finish(g, store_word(g, d, s.selector), d.length);
 }
@@ -67,6 +74,7 @@ void set_zero_flag(TrapGuest& g, bool on) {
 }  // namespace
 
 Outcome lar(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u16 selector;
   Descriptor found;
   bool visible;
@@ -78,6 +86,7 @@ Outcome lar(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome lsl(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u16 selector;
   Descriptor found;
   bool visible;
@@ -89,6 +98,7 @@ Outcome lsl(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome verify(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u16 selector;
   Descriptor found;
   bool visible;
@@ -102,6 +112,7 @@ Outcome verify(TrapGuest& g, const Decoded& d) {
 // ---- reading a segment register: CS and SS show the ring
 
 Outcome mov_from_segment(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   if (d.reg > GS) return finish(g, g.raise(vector::UD), 0);
   return finish(g, store_word(g, d, g.selector(static_cast<Seg>(d.reg))), d.length);
 }
@@ -127,6 +138,7 @@ Seg named_segment(u16 opcode) {
 }  // namespace
 
 Outcome push_segment(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   // With a 32-bit operand ESP moves by four and two bytes are written.
   const u32 mask = g.stack32() ? ~u32{0} : 0xFFFF;
   u32& esp = g.real().gpr[ESP];
@@ -140,6 +152,7 @@ Outcome push_segment(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome pop_segment(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const Seg s = named_segment(d.opcode);
   u32 selector[1];
   if (!g.peek_stack(selector, d.operand32)) return finish(g, false, 0);

@@ -9,6 +9,7 @@
 namespace ringside::emulation {
 
 Outcome mov_to_segment(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u16 selector;
   if (d.reg == CS || d.reg > GS) return finish(g, g.raise(vector::UD), 0);
   const Seg s = static_cast<Seg>(d.reg);
@@ -41,6 +42,7 @@ bool far_target(TrapGuest& g, const Decoded& d, u32& offset, u16& selector) {
 }  // namespace
 
 Outcome load_far_pointer(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const Seg s = d.opcode == 0x00C4   ? ES
                 : d.opcode == 0x00C5 ? DS
                 : d.opcode == 0x0FB2 ? SS
@@ -55,12 +57,14 @@ Outcome load_far_pointer(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome far_jump(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u32 offset;
   u16 selector;
   return finish(g, far_target(g, d, offset, selector) && g.far_jump(selector, offset, d.operand32), 0);
 }
 
 Outcome far_call(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   u32 offset;
   u16 selector;
   const u32 return_eip = g.real().eip + d.length;
@@ -69,13 +73,18 @@ Outcome far_call(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome far_return(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const u16 release = d.opcode == 0x00CA ? static_cast<u16>(d.imm) : 0;
   return finish(g, g.far_return(d.operand32, release), 0);
 }
 
-Outcome iret(TrapGuest& g, const Decoded& d) { return finish(g, g.iret(d.operand32), 0); }
+Outcome iret(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
+  return finish(g, g.iret(d.operand32), 0);
+}
 
 Outcome int_n(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   Event e{
       .vector = static_cast<u8>(d.imm), .type = EventType::SoftwareInterrupt, .instruction_length = d.length};
   if (d.opcode != 0x00CD) {
@@ -88,6 +97,7 @@ Outcome int_n(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome sysenter(TrapGuest& g, const Decoded&) {
+  g.host.ledger.handled_at();
   if (!(g.virt.sysenter_cs & 0xFFFC)) return general_protection(g);
   g.set_flags(g.flags() & ~(eflags::VM | eflags::IF | eflags::RF));
   g.set_flat_segments(static_cast<u16>(g.virt.sysenter_cs), 0);
@@ -97,6 +107,7 @@ Outcome sysenter(TrapGuest& g, const Decoded&) {
 }
 
 Outcome sysexit(TrapGuest& g, const Decoded&) {
+  g.host.ledger.handled_at();
   if (!(g.virt.sysenter_cs & 0xFFFC)) return general_protection(g);
   g.set_flat_segments(static_cast<u16>(g.virt.sysenter_cs + 16), 3);
   g.real().eip = g.real().gpr[EDX];

@@ -66,8 +66,10 @@ Outcome repeat(TrapGuest& g, const Decoded& d, Gpr index, Transfer&& transfer) {
 }  // namespace
 
 Outcome in(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const u8 size = operand_size(d);
   const u16 port = port_of(g, d);
+  g.host.ledger.note_detail(port);
   if (!g.check_port(port, size)) return finish(g, false, 0);
   g.host.ledger.count(CostEvent::UserSpaceRoundTrip);
   set_register(g, EAX, size, device_in(g, port, size));
@@ -75,8 +77,10 @@ Outcome in(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome out(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const u8 size = operand_size(d);
   const u16 port = port_of(g, d);
+  g.host.ledger.note_detail(port);
   if (!g.check_port(port, size)) return finish(g, false, 0);
   g.host.ledger.count(CostEvent::UserSpaceRoundTrip);
   const u32 mask = size == 4 ? ~u32{0} : (1u << size * 8) - 1;
@@ -85,8 +89,10 @@ Outcome out(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome ins(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const u8 size = operand_size(d);
   const u16 port = static_cast<u16>(g.real().gpr[EDX]);
+  g.host.ledger.note_detail(port);
   const bool user = g.cpl() == 3;
   if (!g.check_port(port, size)) return finish(g, false, 0);
   g.host.ledger.count(CostEvent::UserSpaceRoundTrip);
@@ -100,8 +106,10 @@ Outcome ins(TrapGuest& g, const Decoded& d) {
 }
 
 Outcome outs(TrapGuest& g, const Decoded& d) {
+  g.host.ledger.handled_at();
   const u8 size = operand_size(d);
   const u16 port = static_cast<u16>(g.real().gpr[EDX]);
+  g.host.ledger.note_detail(port);
   if (!g.check_port(port, size)) return finish(g, false, 0);
   g.host.ledger.count(CostEvent::UserSpaceRoundTrip);
   return repeat(g, d, ESI, [&](u32 offset) {

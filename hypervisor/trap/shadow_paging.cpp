@@ -37,11 +37,6 @@ ShadowPaging::ShadowPaging(GuestMemory ram, FramePool& frames, Ledger& ledger, S
       trace_(ram.size() / kPageSize),
       first_writable_(ram.size() / kPageSize, kNone) {}
 
-ShadowPaging::~ShadowPaging() {
-  for (const auto& table : slab_)
-    if (table->live) frames_.release(table->frame);
-}
-
 // ---- modes and roots
 
 MachinePhys ShadowPaging::set_mode(const PagingMode& mode) {
@@ -302,7 +297,7 @@ u32 ShadowPaging::find_or_make(const Key& key) {
   u32 t;
   if (unused_.empty()) {
     t = static_cast<u32>(slab_.size());
-    slab_.push_back(std::make_unique<Table>());
+    slab_.emplace_back();
   } else {
     t = unused_.back();
     unused_.pop_back();

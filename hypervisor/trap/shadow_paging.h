@@ -13,6 +13,7 @@
 // section 2.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <unordered_map>
 #include <vector>
@@ -57,7 +58,6 @@ class ShadowPaging {
   /// monitor lives elsewhere, as under hardware assistance.
   ShadowPaging(GuestMemory ram, FramePool& frames, Ledger& ledger, ShadowPolicy policy,
                u32 monitor_directory_entry, Invalidate invalidate, IsDevice is_device);
-  ~ShadowPaging();
 
   /// The guest's CR0, CR3 or CR4 changed. Returns the machine address of the root that the real CR3 must
   /// hold. Throws HostError when the monitor's memory has no room even for one root and one table.
@@ -100,6 +100,10 @@ class ShadowPaging {
   ShadowEntryState entry_state(LinearAddr address) const;
   u64 tables() const { return live_; }
   u64 unsynced() const { return unsynced_.size(); }  ///< guest page tables that are out of sync now
+  /// Host memory of what is kept beside the tables, about.
+  u64 bookkeeping_bytes() const {
+    return slab_.size() * sizeof(Table) + first_writable_.size() * (sizeof(u32) + 1);
+  }
 
  private:
   static constexpr u32 kNone = ~u32{0};
@@ -158,8 +162,8 @@ class ShadowPaging {
   void protect(u32 frame);
   void forget_translation(const Table& table, u32 index);
   u32 child_of(const Table& directory, u32 index) const;
-  Table& at(u32 index) { return *slab_[index]; }
-  const Table& at(u32 index) const { return *slab_[index]; }
+  Table& at(u32 index) { return slab_[index]; }
+  const Table& at(u32 index) const { return slab_[index]; }
 
   GuestMemory ram_;
   FramePool& frames_;
@@ -172,7 +176,7 @@ class ShadowPaging {
   PagingMode mode_;
   u32 root_ = kNone;
 
-  std::vector<std::unique_ptr<Table>> slab_;
+  std::deque<Table> slab_;  ///< tables stay where they are
   std::vector<u32> unused_;
   std::unordered_map<u64, u32> by_key_;
   std::unordered_map<u32, u32> by_frame_;  ///< guest frame -> first table; more by next_of_frame

@@ -99,11 +99,13 @@ Outcome TrapMonitor::on(const exits::TripleFault&) {
 Outcome TrapMonitor::handle(const exits::MonitorEntry& e) {
   const Event& event = e.event;
   if (event.type == EventType::ExternalInterrupt) {
+    host.ledger.handled_at();
     host.cpu.set_interrupt_line(false);
     return Outcome::retry();  // before_entry() looks whether the guest takes it
   }
   if (event.type == EventType::HardwareException && event.vector == vector::PF) return page_fault(e);
   if (may_hide_an_instruction(event)) return emulate(event);
+  host.ledger.handled_at();
   if (event.vector == vector::DB) guest.virt.dr[6] = guest.real().dr[6];
   return reflect(event, 0);
 }

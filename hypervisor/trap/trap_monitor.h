@@ -24,6 +24,8 @@ class TrapMonitor : public Monitor {
   void apply(const Outcome& outcome) override;
   void interrupt_guest() override { host.cpu.set_interrupt_line(true); }
   CpuState virtual_state() const override { return guest.state(); }
+  std::unique_ptr<const MonitorState> save() const override;
+  void restore(const MonitorState& state) override;
 
   Outcome on(const exits::MonitorEntry&) override;
   Outcome on(const exits::TripleFault&) override;

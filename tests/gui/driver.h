@@ -76,6 +76,29 @@ class Driver {
     frame(2);
   }
 
+  /// What the widget says about itself when the pointer rests on it.
+  std::string hover(const std::string& name) {
+    INFO("widget " << name);
+    const Layout::Item* item = app.layout().find(name);
+    REQUIRE(item != nullptr);
+    move(item->rect.centre());
+    frame();
+    return shown_tooltip();
+  }
+
+  /// From the centre of a widget by so many pixels.
+  void drag(const std::string& name, ImVec2 by) {
+    INFO("widget " << name);
+    const Layout::Item* item = app.layout().find(name);
+    REQUIRE(item != nullptr);
+    const ImVec2 from = item->rect.centre();
+    move(from);
+    button(true);
+    move({from.x + by.x, from.y + by.y});
+    button(false);
+    frame(2);
+  }
+
   void type(const std::string& text) {
     ImGui::GetIO().AddInputCharactersUTF8(text.c_str());
     frame(2);

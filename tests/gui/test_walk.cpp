@@ -1,6 +1,8 @@
 // A student's walk through the app, by widget name, on real sessions.
 #include <SDL_keycode.h>
 
+#include <algorithm>
+
 #include "tests/gui/driver.h"
 
 using namespace ringside;
@@ -106,7 +108,12 @@ TEST_CASE("A breakpoint set in the disassembly stops every mode there", "[oracle
   Driver d(short_kernel());
   d.core.execute(model::command::Seek{2'000});
   d.frame();
-  const u32 address = lane(d, Mode::Native).disassembly.at(3).address;
+  const u32 here = lane(d, Mode::Native).guest.eip;
+  const auto& rows = lane(d, Mode::Native).disassembly;
+  const auto current =
+      std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.address == here; });
+  REQUIRE(current != rows.end());
+  const u32 address = (current + 3)->address;
   d.core.execute(model::command::AddBreakpoint{model::command::AddBreakpoint::Kind::Address, address});
   d.core.execute(model::command::Run{});
   for (int i = 0; i < 50 && d.core.running(); ++i) d.core.run_slice(0.1);

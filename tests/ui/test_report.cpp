@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/catch.h"
-#include "ui/cli/report_data.h"
+#include "ui/model/report_data.h"
 #include "ui/cli/tables.h"
 
 using namespace ringside;

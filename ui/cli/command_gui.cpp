@@ -19,6 +19,7 @@ int gui_command(const GuiCommand& c) {
   options.session.modes = parse_modes(c.modes);
   options.session.sensitive = parse_sensitive(c.sensitive);
   options.screenshot = c.screenshot;
+  if (!c.focus.empty()) options.focus = parse_mode(c.focus);
   options.view = c.view;
   options.at_instruction = c.at_instruction.empty() ? 0 : parse_count("--at-instruction", c.at_instruction);
   std::tie(options.width, options.height) = parse_size(c.size);

@@ -8,7 +8,7 @@
 #include "guests/builtin.h"
 #include "hypervisor/suggest.h"
 #include "ui/cli/commands.h"
-#include "ui/cli/report_data.h"
+#include "ui/model/report_data.h"
 #include "ui/cli/terminal.h"
 
 namespace ringside::cli {

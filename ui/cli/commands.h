@@ -63,7 +63,7 @@ struct PaperCommand {
 
 struct GuiCommand {
   std::string guest;  ///< empty = the one of last time
-  std::string append, profile, view = "compare", size = "1600x900", theme, at_instruction, screenshot;
+  std::string append, profile, view = "compare", size = "1600x900", theme, at_instruction, screenshot, focus;
   std::string modes = "native,trap,para,hvm", sensitive = "trap";
   float scale = 0;
   bool labs = false, software = false;

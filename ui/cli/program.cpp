@@ -222,6 +222,8 @@ int program(int argc, const char* const* argv) {
   gui_app.add_option("--view", gui.view, "compare, inspect or memory, for --screenshot")
       ->type_name("VIEW")
       ->capture_default_str();
+  gui_app.add_option("--focus", gui.focus, "the mode that the large panes show, for --screenshot")
+      ->type_name("MODE");
   gui_app.add_option("--at-instruction", gui.at_instruction, "take every mode there first, for --screenshot")
       ->type_name("N");
   gui_app.add_option("--size", gui.size, "for --screenshot")->type_name("WxH")->capture_default_str();

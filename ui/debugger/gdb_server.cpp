@@ -92,11 +92,14 @@ class Connection {
     while (auto item = reader_.next()) {
       if (item->kind == PacketReader::Item::Kind::Interrupt) return true;
       queued_.push_back(std::move(*item));
+      if (queued_.size() > kMostQueued) open_ = false;  // gdb waits for answers; this is no gdb
     }
     return !open_;
   }
 
  private:
+  static constexpr std::size_t kMostQueued = 1000;
+
   void receive() {
     char buffer[4096];
     const ssize_t n = ::recv(fd_.get(), buffer, sizeof buffer, 0);

@@ -63,21 +63,6 @@ std::string register_hex(const CpuState& s, unsigned number) {
   return little_endian(system[number - kSystem]);
 }
 
-/// Registers that are the same for the guest and the processor; others cannot be set from outside.
-bool set_register(CpuState& real, unsigned number, u32 value) {
-  constexpr u32 kSettable = eflags::kArithmetic | eflags::DF;
-  if (number < kEip) {
-    real.gpr[number] = value;
-  } else if (number == kEip) {
-    real.eip = value;
-  } else if (number == kEflags) {
-    real.eflags = (real.eflags & ~kSettable) | (value & kSettable);
-  } else {
-    return false;
-  }
-  return true;
-}
-
 std::optional<u32> value_of(std::string_view hex) {
   const auto bytes = from_hex(hex.substr(0, 8));
   if (!bytes || bytes->size() != 4) return std::nullopt;
@@ -168,11 +153,10 @@ std::string GdbTarget::read_registers() {
 }
 
 std::string GdbTarget::write_registers(std::string_view hex) {
-  CpuState& real = lane_.vm()->host().cpu.state();
   for (unsigned i = 0; i <= kEflags; ++i) {
     const auto value = hex.size() >= 8 * (i + 1) ? value_of(hex.substr(8 * i)) : std::nullopt;
     if (!value) return "E01";
-    set_register(real, i, *value);
+    lane_.set_register(i, *value);
   }
   return "OK";
 }
@@ -189,7 +173,7 @@ std::string GdbTarget::write_register(std::string_view assignment) {
   const auto number = parse_hex(assignment.substr(0, equals));
   const auto value = value_of(assignment.substr(equals + 1));
   if (!number || !value || *number >= kRegisters) return "E01";
-  return set_register(lane_.vm()->host().cpu.state(), static_cast<unsigned>(*number), *value) ? "OK" : "E01";
+  return lane_.set_register(static_cast<unsigned>(*number), *value) ? "OK" : "E01";
 }
 
 std::string GdbTarget::read_memory(std::string_view text) {
@@ -262,16 +246,7 @@ std::string GdbTarget::reverse_step() {
 }
 
 std::string GdbTarget::reverse_continue() {
-  // Replay from the start and remember the last stop before now.
-  const u64 now = lane_.instructions();
-  std::optional<u64> last;
-  lane_.seek(0);
-  while (!lane_.ended() && lane_.instructions() < now) {
-    if (lane_.run(now - lane_.instructions()) && lane_.instructions() < now) last = lane_.instructions();
-    if (interrupted_()) break;
-  }
-  lane_.seek(last.value_or(0));
-  return last ? "S05" : "T05replaylog:begin;";
+  return lane_.back_to_breakpoint(interrupted_) ? "S05" : "T05replaylog:begin;";
 }
 
 }  // namespace ringside::debugger

@@ -4,60 +4,40 @@
 
 #include <algorithm>
 
+#include "ui/gui/split.h"
+
 namespace ringside::gui {
 namespace {
-
-/// Splits off a part of a rectangle, in pixels from one side; what is left stays in `rest`.
-Rect take_top(Rect& rest, float height) {
-  const Rect part{rest.x0, rest.y0, rest.x1, std::min(rest.y1, rest.y0 + height)};
-  rest.y0 = part.y1;
-  return part;
-}
-Rect take_bottom(Rect& rest, float height) {
-  const Rect part{rest.x0, std::max(rest.y0, rest.y1 - height), rest.x1, rest.y1};
-  rest.y1 = part.y0;
-  return part;
-}
-Rect take_left(Rect& rest, float width) {
-  const Rect part{rest.x0, rest.y0, std::min(rest.x1, rest.x0 + width), rest.y1};
-  rest.x0 = part.x1;
-  return part;
-}
-Rect take_right(Rect& rest, float width) {
-  const Rect part{std::max(rest.x0, rest.x1 - width), rest.y0, rest.x1, rest.y1};
-  rest.x1 = part.x0;
-  return part;
-}
 
 void compare_view(Context& c, Rect rest) {
   const float line = ImGui::GetTextLineHeightWithSpacing();
   draw_mode_cards(c, take_top(rest, line * 12.8f));
-  draw_timeline(c, take_top(rest, std::max(line * 5.5f, rest.height() * 0.24f)));
-  const float width = rest.width();
-  draw_disassembly(c, take_left(rest, width * 0.31f));
-  draw_registers(c, take_left(rest, width * 0.19f));
-  if (c.ui.scale * 1200 < width) draw_rings(c, take_left(rest, width * 0.17f));
-  Rect consoles = take_bottom(rest, rest.height() * 0.5f);
+  draw_timeline(c, split_top(c, rest, "timeline", std::max(line * 6.2f / rest.height(), 0.25f)));
+  draw_consoles(c, split_bottom(c, rest, "consoles", 0.36f));
+  draw_disassembly(c, split_left(c, rest, "disassembly", 0.36f));
+  draw_registers(c, split_left(c, rest, "registers", 0.3f));
+  if (c.ui.scale * 1200 < rest.width() / 0.44f) draw_rings(c, split_left(c, rest, "rings", 0.32f));
   draw_events(c, rest);
-  draw_consoles(c, consoles);
 }
 
 void inspect_view(Context& c, Rect rest) {
-  const float width = rest.width();
-  Rect left = take_left(rest, width * 0.42f), right = take_right(rest, width * 0.28f);
-  draw_anatomy(c, take_top(left, left.height() * 0.58f));
+  Rect left = split_left(c, rest, "inspect.left", 0.42f),
+       right = split_right(c, rest, "inspect.right", 0.46f);
+  draw_anatomy(c, split_top(c, left, "anatomy", 0.6f));
   draw_disassembly(c, left);
-  draw_events(c, take_top(rest, rest.height() * 0.45f));
+  draw_events(c, split_top(c, rest, "inspect.events", 0.45f));
   draw_registers(c, rest);
-  draw_rings(c, take_top(right, right.height() * 0.24f));
-  draw_vmcs(c, take_top(right, right.height() * 0.42f));
+  draw_rings(c, split_top(c, right, "inspect.rings", 0.24f));
+  draw_vmcs(c, split_top(c, right, "vmcs", 0.48f));
   draw_devices(c, right);
 }
 
 void memory_view(Context& c, Rect rest) {
   const float line = ImGui::GetTextLineHeightWithSpacing();
-  draw_page_walk(c, take_top(rest, line * 14));
-  draw_fault_reason(c, take_right(rest, rest.width() * 0.3f));
+  Rect top = split_top(c, rest, "walk", std::min(line * 16.5f / rest.height(), 0.56f));
+  draw_fault_reason(c, split_right(c, top, "fault", 0.34f));
+  draw_page_walk(c, top);
+  draw_frame_map(c, split_right(c, rest, "frames", 0.4f));
   draw_mappings(c, rest);
 }
 
@@ -66,6 +46,7 @@ void memory_view(Context& c, Rect rest) {
 std::vector<model::Command> App::draw(const model::Frame& frame, const Input& input) {
   std::vector<model::Command> commands;
   layout_.clear();
+  forget_tooltip();
   Context c{frame, ui, layout_, fonts_, commands};
   keys(c, input);
   for (const std::string& file : input.dropped_files) c.send(model::command::Open{file});
@@ -75,7 +56,10 @@ std::vector<model::Command> App::draw(const model::Frame& frame, const Input& in
   Rect rest{0, ImGui::GetFrameHeight(), size.x, size.y};
   draw_toolbar(c, take_top(rest, ImGui::GetFrameHeight() + ImGui::GetStyle().WindowPadding.y * 2));
   draw_status(c, take_bottom(rest, ImGui::GetTextLineHeight() + ImGui::GetStyle().WindowPadding.y * 2));
-  if (ui.show_labs) draw_labs(c, take_right(rest, std::max(220.0f * ui.scale, size.x * 0.2f)));
+  if (ui.show_labs) draw_labs(c, split_right(c, rest, "labs", std::max(220.0f * ui.scale / size.x, 0.2f)));
+  const bool maps = ui.view == View::Memory;
+  if (maps != frame_map_asked_) c.send(model::command::ShowFrameMap{maps});
+  frame_map_asked_ = maps;
   switch (ui.view) {
     case View::Compare: compare_view(c, rest); break;
     case View::Inspect: inspect_view(c, rest); break;
@@ -96,12 +80,16 @@ void App::keys(Context& c, const Input& input) {
       if (const auto* lane = c.focused())
         c.send(command::AddBreakpoint{command::AddBreakpoint::Kind::Address,
                                       lane->guest.seg[CS].base + lane->guest.eip});
+    if (key == SDLK_F6 && !c.frame.lanes.empty())
+      c.send(command::Focus{(c.frame.focus + (shift ? c.frame.lanes.size() - 1 : 1)) % c.frame.lanes.size()});
     if (key == SDLK_F10) c.send(command::ToNextTrap{});
     if (key == SDLK_F11) shift ? c.send(command::StepBack{}) : c.send(command::Step{});
     if (!control) continue;
     switch (key) {
       case SDLK_r: c.send(command::Reset{}); break;
       case SDLK_o: ui.show_open = true; break;
+      case SDLK_e: ui.show_export = true; break;
+      case SDLK_i: ui.show_go_to = true; break;
       case SDLK_b: ui.show_breakpoints = true; break;
       case SDLK_l: ui.show_labs = !ui.show_labs; break;
       case SDLK_1: ui.view = View::Compare; break;

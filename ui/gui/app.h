@@ -21,6 +21,7 @@ class App {
 
   Fonts fonts_;
   Layout layout_;
+  bool frame_map_asked_ = false;
 };
 
 }  // namespace ringside::gui

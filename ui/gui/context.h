@@ -1,6 +1,7 @@
 // What every window gets: the frame to draw, its own state to keep, commands to ask for.
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "ui/gui/widgets.h"
@@ -23,17 +24,25 @@ struct UiState {
   View view = View::Compare;
   Theme theme = Theme::Dark;
   float scale = 1;
-  bool show_labs = false, show_keys = false, show_open = false, show_breakpoints = false;
+  bool show_labs = false, show_keys = false, show_open = false, show_breakpoints = false, show_export = false,
+       show_go_to = false;
   char filter[64] = "", go_to[16] = "", walk[16] = "c0100000", typed[128] = "", prediction[64] = "",
        open_path[512] = "";
   bool type_to_all = true;
   std::optional<Selection> selection;
   double timeline_begin = 0, timeline_end = 0;  ///< guest instructions shown; equal = everything
   std::size_t lab = 0;
+  bool lab_checked = false;
   int breakpoint_kind = 0;
   char breakpoint_value[16] = "";
   bool focus_go_to = false;  ///< put the keyboard into the address field
   std::string highlight;     ///< name of a widget that "show me" points at
+  std::map<std::string, float>
+      splits;  ///< where the user has put the borders between panes: share of the whole
+  std::string dragged_split;
+  std::string save_picture;  ///< PNG that the program is asked to write
+  std::string notice;        ///< what the program itself has to say
+  char export_path[512] = "", seek[24] = "";
 };
 
 struct Context {
@@ -65,6 +74,7 @@ void draw_anatomy(Context&, Rect);
 void draw_page_walk(Context&, Rect);
 void draw_mappings(Context&, Rect);
 void draw_fault_reason(Context&, Rect);
+void draw_frame_map(Context&, Rect);
 void draw_devices(Context&, Rect);
 void draw_vmcs(Context&, Rect);
 void draw_labs(Context&, Rect);

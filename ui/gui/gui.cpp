@@ -2,11 +2,15 @@
 
 #include <SDL.h>
 
+#include <fmt/format.h>
+
 #include <array>
+#include <utility>
 
 #include "cpu/host_error.h"
 #include "hypervisor/suggest.h"
 #include "ui/gui/app.h"
+#include "ui/gui/offscreen.h"
 #include "ui/gui/settings.h"
 
 namespace ringside::gui {
@@ -40,29 +44,45 @@ void prepare_picture(model::SessionCore& core, u64 at_instruction) {
   }
 }
 
+std::size_t lane_of(const model::Frame& frame, Mode mode) {
+  for (std::size_t i = 0; i < frame.lanes.size(); ++i)
+    if (frame.lanes[i].mode == mode) return i;
+  throw HostError(fmt::format("mode {} is not among --modes", name(mode)));
+}
+
 int draw_picture(const GuiOptions& options, const Settings& settings) {
   model::SessionCore core(options.session);
   prepare_picture(core, options.at_instruction);
-  if (core.frame()->lanes.size() > 1) core.execute(model::command::Focus{1});
-  const ImGuiSession imgui;
-  const float scale = options.scale > 0 ? options.scale : settings.scale;
-  const Fonts fonts = load_fonts(scale);
-  App app(fonts);
-  app.ui.theme = parse_theme(options.theme, settings.theme);
-  app.ui.scale = scale;
-  app.ui.view = parse_view(options.view);
-  app.ui.show_labs = options.labs;
-  apply_theme(app.ui.theme, scale);
-  Headless headless(options.width, options.height);
-  const model::FramePtr frame = core.frame();
-  for (int i = 0; i < 4; ++i) {  // scroll positions and column widths settle in the first frames
-    headless.begin_frame();
-    ImGui::NewFrame();
-    app.draw(*frame, {});
-    headless.end_frame();
-  }
-  write_png(options.screenshot, headless.picture());
+  if (options.focus)
+    core.execute(model::command::Focus{lane_of(*core.frame(), *options.focus)});
+  else if (core.frame()->lanes.size() > 1)
+    core.execute(model::command::Focus{1});
+  UiState ui;
+  ui.theme = parse_theme(options.theme, settings.theme);
+  ui.scale = options.scale > 0 ? options.scale : settings.scale;
+  ui.view = parse_view(options.view);
+  ui.show_labs = options.labs;
+  write_png(options.screenshot,
+            draw_offscreen(core.frame(), ui, options.width, options.height, [&](const auto& commands) {
+              for (const model::Command& c : commands) core.execute(c);
+              return core.frame();
+            }));
   return 0;
+}
+
+/// What the windows asked of the program itself and not of the simulation.
+void serve_window_requests(App& app, const model::FramePtr& frame) {
+  if (app.ui.save_picture.empty()) return;
+  const std::string path = std::exchange(app.ui.save_picture, {});
+  const ImVec2 size = ImGui::GetIO().DisplaySize;
+  UiState shown = app.ui;
+  shown.show_export = false;
+  try {
+    write_png(path, draw_offscreen(frame, shown, static_cast<int>(size.x), static_cast<int>(size.y)));
+    app.ui.notice = "saved " + path;
+  } catch (const HostError& e) {
+    app.ui.notice = e.what();
+  }
 }
 
 }  // namespace
@@ -96,25 +116,35 @@ int run_gui(const GuiOptions& options) {
   const float scale = options.scale > 0 ? options.scale : settings.scale;
   const Fonts fonts = load_fonts(scale);
   App app(fonts);
+  apply(settings, app.ui);
   app.ui.theme = parse_theme(options.theme, settings.theme);
-  app.ui.view = settings.view;
   app.ui.scale = scale;
-  app.ui.show_labs = options.labs || settings.show_labs;
+  app.ui.show_labs |= options.labs;
+  app.ui.notice = notice;
   const auto window = Platform::open_window(settings.width, settings.height, options.software);
   apply_theme(app.ui.theme, scale);
+  Settings saved = settings;
+  // Not only at the end, for the program may be killed; not while a border is being dragged.
+  const auto remember = [&](const model::Frame& frame) {
+    const ImVec2 size = ImGui::GetIO().DisplaySize;
+    const Settings now =
+        remembered(app.ui, frame.guest, frame.profile, static_cast<int>(size.x), static_cast<int>(size.y));
+    if (now == saved || ImGui::IsAnyMouseDown()) return;
+    save_settings(path, now);
+    saved = now;
+  };
   for (Theme shown = app.ui.theme;;) {
     const Input input = window->poll();
     if (input.quit) break;
     if (shown != app.ui.theme) apply_theme(shown = app.ui.theme, scale);
+    const model::FramePtr frame = session->frame();
     window->begin_frame();
     ImGui::NewFrame();
-    for (model::Command& command : app.draw(*session->frame(), input)) session->send(std::move(command));
+    for (model::Command& command : app.draw(*frame, input)) session->send(std::move(command));
     window->end_frame();
+    serve_window_requests(app, frame);
+    remember(*frame);
   }
-  const ImVec2 size = ImGui::GetIO().DisplaySize;
-  const auto last = session->frame();
-  save_settings(path, {app.ui.theme, scale, app.ui.view, app.ui.show_labs, last->guest, last->profile,
-                       static_cast<int>(size.x), static_cast<int>(size.y)});
   return 0;
 }
 

@@ -13,7 +13,8 @@ struct GuiOptions {
   bool guest_given = false;  ///< otherwise the last guest is opened again
   std::string screenshot;    ///< draw one frame into this PNG instead of opening a window
   std::string view = "compare";
-  u64 at_instruction = 0;  ///< for screenshots: every mode is taken there first; 0 = to the end
+  std::optional<Mode> focus;  ///< for screenshots; otherwise the second mode
+  u64 at_instruction = 0;     ///< for screenshots: every mode is taken there first; 0 = to the end
   int width = 1600, height = 900;
   float scale = 0;    ///< 0 = as remembered
   std::string theme;  ///< "dark", "light" or as remembered

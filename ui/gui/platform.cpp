@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cpu/host_error.h"
+#include "ui/gui/pace.h"
 #include "ui/gui/theme.h"
 #if IMGUI_VERSION_NUM >= 18900
 #include <imgui_impl_opengl3.h>
@@ -159,13 +160,16 @@ class SoftwareWindow final : public Window {
     raster_.attach();
   }
   ~SoftwareWindow() override { ImGui_ImplSDL2_Shutdown(); }
-  void begin_frame() override { ImGui_ImplSDL2_NewFrame(); }
+  void begin_frame() override {
+    began_ = std::chrono::steady_clock::now();
+    ImGui_ImplSDL2_NewFrame();
+  }
   void end_frame() override {
     ImGui::Render();
     const ImDrawData& data = *ImGui::GetDrawData();
     const std::uint64_t now = fingerprint(data);
     if (now == shown_) {
-      SDL_Delay(8);  // nothing changed: the window still shows it
+      pace_.wait(0);  // nothing changed: the window still shows it
       return;
     }
     shown_ = now;
@@ -178,6 +182,7 @@ class SoftwareWindow final : public Window {
                       picture_.pixels.data(), width * 4, surface->format->format, surface->pixels,
                       surface->pitch);
     SDL_UpdateWindowSurface(window_);
+    pace_.wait(std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count());
   }
   std::string description() const override { return "software rasteriser"; }
 
@@ -199,6 +204,8 @@ class SoftwareWindow final : public Window {
   Raster raster_;
   Picture picture_;
   std::uint64_t shown_ = 0;
+  std::chrono::steady_clock::time_point began_;
+  Pace pace_;
 };
 
 }  // namespace

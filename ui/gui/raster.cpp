@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "cpu/host_error.h"
 
@@ -44,6 +45,38 @@ std::uint32_t scaled_alpha(ImU32 colour, float coverage) {
 
 bool same_uv(const ImDrawVert& a, const ImDrawVert& b) { return a.uv.x == b.uv.x && a.uv.y == b.uv.y; }
 
+struct Texel {
+  int x, y;  ///< add to a pixel's position to get the texel's
+};
+
+/// Where a glyph lies in the texture if its pixels and the texels fall on each other, as almost all text
+/// does.
+std::optional<Texel> texel_origin(const Raster::Coverage& texture, const ImDrawVert& a, const ImDrawVert& c) {
+  constexpr float kTolerance = 0.01f;
+  const float u0 = a.uv.x * texture.width, v0 = a.uv.y * texture.height;
+  const float wide = c.uv.x * texture.width - u0, high = c.uv.y * texture.height - v0;
+  const float dx = u0 - a.pos.x, dy = v0 - a.pos.y;
+  const bool same_size =
+      std::abs(wide - (c.pos.x - a.pos.x)) < kTolerance && std::abs(high - (c.pos.y - a.pos.y)) < kTolerance;
+  if (!same_size || std::abs(dx - std::round(dx)) > kTolerance || std::abs(dy - std::round(dy)) > kTolerance)
+    return std::nullopt;
+  return Texel{static_cast<int>(std::round(dx)), static_cast<int>(std::round(dy))};
+}
+
+void copy_glyph(Picture& picture, const Raster::Coverage& texture, ImU32 colour, const Clip& r,
+                Texel origin) {
+  const std::uint32_t alpha = colour >> 24;
+  const int x0 = std::max(r.x0, -origin.x), x1 = std::min(r.x1, texture.width - origin.x);
+  const int y0 = std::max(r.y0, -origin.y), y1 = std::min(r.y1, texture.height - origin.y);
+  for (int y = y0; y < y1; ++y) {
+    std::uint32_t* row = &picture.pixels[static_cast<std::size_t>(y) * picture.width];
+    const std::uint8_t* texels = &texture.alpha[static_cast<std::size_t>(y + origin.y) * texture.width];
+    for (int x = x0; x < x1; ++x)
+      if (const std::uint32_t coverage = texels[x + origin.x])
+        row[x] = blend(row[x], colour, alpha == 255 ? coverage : (coverage * alpha + 127) / 255);
+  }
+}
+
 /// An axis-aligned rectangle of one colour: what text and most fills consist of.
 void fill_rectangle(Picture& picture, const Raster::Coverage& texture, const ImDrawVert& a,
                     const ImDrawVert& c, const Clip& clip) {
@@ -54,10 +87,17 @@ void fill_rectangle(Picture& picture, const Raster::Coverage& texture, const ImD
   const int y0 = std::max(clip.y0, edge(a.pos.y)), y1 = std::min(clip.y1, edge(c.pos.y));
   const bool solid = same_uv(a, c);
   const float du = (c.uv.x - a.uv.x) / (c.pos.x - a.pos.x), dv = (c.uv.y - a.uv.y) / (c.pos.y - a.pos.y);
+  if (const auto origin = solid ? std::nullopt : texel_origin(texture, a, c)) {
+    copy_glyph(picture, texture, a.col, {x0, y0, x1, y1}, *origin);
+    return;
+  }
   for (int y = y0; y < y1; ++y) {
     std::uint32_t* row = &picture.pixels[static_cast<std::size_t>(y) * picture.width];
     if (solid) {
-      for (int x = x0; x < x1; ++x) row[x] = blend(row[x], a.col, alpha);
+      if (alpha == 255)
+        std::fill(row + x0, row + std::max(x0, x1), a.col);
+      else
+        for (int x = x0; x < x1; ++x) row[x] = blend(row[x], a.col, alpha);
       continue;
     }
     const float v = a.uv.y + (y + 0.5f - a.pos.y) * dv;

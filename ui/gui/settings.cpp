@@ -1,5 +1,7 @@
 #include "ui/gui/settings.h"
 
+#include "ui/gui/split.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +16,19 @@ fs::path settings_path() {
   if (const char* home = std::getenv("HOME"); home && *home)
     return fs::path(home) / ".config/ringside/settings.json";
   return {};
+}
+
+void apply(const Settings& s, UiState& ui) {
+  ui.theme = s.theme;
+  ui.scale = s.scale;
+  ui.view = s.view;
+  ui.show_labs = s.show_labs;
+  ui.splits = s.splits;
+}
+
+Settings remembered(const UiState& ui, const std::string& guest, const std::string& profile, int width,
+                    int height) {
+  return {ui.theme, ui.scale, ui.view, ui.show_labs, guest, profile, width, height, ui.splits};
 }
 
 Settings load_settings(const fs::path& path, std::string& notice) {
@@ -32,6 +47,8 @@ Settings load_settings(const fs::path& path, std::string& notice) {
     read.profile = json.value("profile", "");
     read.width = std::clamp(json.value("width", 1600), 800, 7680);
     read.height = std::clamp(json.value("height", 900), 600, 4320);
+    for (const auto& [name, share] : json.value("layout", std::map<std::string, float>{}))
+      read.splits[name] = std::clamp(share, kSmallestShare, kLargestShare);
     settings = read;
   } catch (const nlohmann::json::exception&) {
     fs::path aside = path;
@@ -56,6 +73,7 @@ bool save_settings(const fs::path& path, const Settings& s) {
                           {"labs", s.show_labs},
                           {"guest", s.guest},
                           {"profile", s.profile},
+                          {"layout", s.splits},
                           {"width", s.width},
                           {"height", s.height}}
                .dump(2)

@@ -15,7 +15,13 @@ struct Settings {
   bool show_labs = false;
   std::string guest = "kernel", profile;
   int width = 1600, height = 900;
+  std::map<std::string, float> splits;  ///< borders between panes that the user has moved
+  bool operator==(const Settings&) const = default;
 };
+
+void apply(const Settings& settings, UiState& ui);
+Settings remembered(const UiState& ui, const std::string& guest, const std::string& profile, int width,
+                    int height);
 
 std::filesystem::path settings_path();
 /// Defaults for what is missing. A file that is no settings file is set aside as settings.json.corrupt, never

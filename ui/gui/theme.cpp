@@ -68,11 +68,14 @@ ImFont* load(const char* path, float pixels, const char* symbols_path) {
     return io.Fonts->AddFontDefault(&config);
   }
   static const ImWchar latin[] = {0x20, 0xFF, 0x2010, 0x2027, 0};
-  ImFont* font = io.Fonts->AddFontFromFileTTF(path, pixels, nullptr, latin);
+  ImFontConfig config;
+  config.OversampleH = config.OversampleV = 1;  // glyphs fall on whole pixels, which our rasteriser copies
+  config.PixelSnapH = true;
+  ImFont* font = io.Fonts->AddFontFromFileTTF(path, pixels, &config, latin);
   if (std::filesystem::exists(symbols_path)) {
     static const ImWchar symbols[] = {0x0370, 0x03FF, 0x2190, 0x21FF, 0x2200, 0x22FF,
                                       0x25A0, 0x25FF, 0x2600, 0x27BF, 0};
-    ImFontConfig merge;
+    ImFontConfig merge = config;
     merge.MergeMode = true;
     io.Fonts->AddFontFromFileTTF(symbols_path, pixels, &merge, symbols);
   }

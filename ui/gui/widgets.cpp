@@ -3,58 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace ringside::gui {
 namespace {
-
-struct GlossaryRow {
-  std::string_view word, text;
-};
-
-constexpr std::array kGlossary{
-    GlossaryRow{"native",
-                "The baseline: the guest owns the simulated machine in ring 0. No monitor, no exits."},
-    GlossaryRow{
-        "trap",
-        "Trap-and-emulate: the guest kernel runs in ring 1; what is privileged faults into the monitor, "
-        "which emulates it. The page tables in use are shadows that the monitor keeps."},
-    GlossaryRow{
-        "para",
-        "Paravirtualization: the guest kernel knows of its monitor and calls it (hypercalls). Its page "
-        "tables are used directly, each change validated."},
-    GlossaryRow{
-        "hvm",
-        "Hardware assistance (VT-x, simulated): the guest owns rings 0-3 in non-root mode; the VMCS says "
-        "what exits. Nested paging (EPT) translates guest-physical addresses."},
-    GlossaryRow{"kvm", "The same monitor on the host's real /dev/kvm."},
-    GlossaryRow{
-        "overhead",
-        "Busy cycles per guest instruction, relative to native at the same point. Idle time is left out. "
-        "Modelled from counted events, never measured."},
-    GlossaryRow{"guest", "Cycles of the guest's own instructions."},
-    GlossaryRow{"tlb", "Cycles of page walks after TLB misses. Nested paging makes each walk longer."},
-    GlossaryRow{
-        "delivery",
-        "Cycles that the processor spends delivering exceptions and interrupts and returning from them."},
-    GlossaryRow{"switches", "World switches: leaving the guest for the monitor and coming back."},
-    GlossaryRow{"monitor", "The monitor's own work: decoding, emulating, keeping shadow or nested tables."},
-    GlossaryRow{"devices", "Device models, and the way to the process that holds them."},
-    GlossaryRow{"idle", "The guest waits for an interrupt."},
-    GlossaryRow{"exits", "Times the processor left the guest for the monitor."},
-    GlossaryRow{"real", "What the processor really holds while this guest runs."},
-    GlossaryRow{"virtual", "What the guest believes that its registers hold."},
-    GlossaryRow{
-        "silent",
-        "A sensitive instruction that did not trap: it ran outside ring 0 and did something else than the "
-        "guest meant. This is why x86 could not be virtualized classically."},
-    GlossaryRow{"lockstep",
-                "All modes advance to the same guest instruction. Off: only the focused mode moves."},
-    GlossaryRow{
-        "profile",
-        "Prices in cycles for counted events, from published measurements of one generation of processors."},
-};
 
 Rect last_item() {
   const ImVec2 a = ImGui::GetItemRectMin(), b = ImGui::GetItemRectMax();
@@ -70,12 +22,25 @@ void Layout::add_pane(std::string name, Rect rect) {
 
 void Layout::add(std::string name, bool text_fits) {
   if (!ImGui::IsItemVisible()) return;  // scrolled out of sight
-  items_.push_back({std::move(name), current_pane_, last_item(), text_fits});
+  // What is seen of it: a row of a table may have been scrolled half under its header.
+  Rect seen = last_item();
+  const ImVec2 low = ImGui::GetWindowDrawList()->GetClipRectMin(),
+               high = ImGui::GetWindowDrawList()->GetClipRectMax();
+  seen = {seen.x0, std::max(seen.y0, low.y), seen.x1, std::min(seen.y1, high.y)};
+  if (seen.y1 - seen.y0 < 2) return;
+  items_.push_back({std::move(name), current_pane_, seen, text_fits});
 }
 
 void Layout::add_row(std::string name) {
+  const std::size_t before = items_.size();
   add(std::move(name));
-  if (ImGui::IsItemVisible()) items_.back().row = true;
+  if (items_.size() > before) items_.back().row = true;
+}
+
+void Layout::add_popup(std::string name) {
+  const std::size_t before = items_.size();
+  add(std::move(name));
+  if (items_.size() > before) items_.back().popup = true;
 }
 
 const Layout::Item* Layout::find(std::string_view name) const {
@@ -134,6 +99,18 @@ void text_in(Layout& layout, const char* name, std::string_view text, ImU32 colo
   if (!whole) tooltip(text);
 }
 
+void header_row(Layout& layout) {
+  ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
+  for (int i = 0; i < ImGui::TableGetColumnCount(); ++i) {
+    if (!ImGui::TableSetColumnIndex(i)) continue;
+    const char* word = ImGui::TableGetColumnName(i);
+    ImGui::TableHeader(word);
+    if (!*word) continue;
+    layout.add(fmt::format("header.{}", word));
+    tooltip(glossary(word));
+  }
+}
+
 void term(std::string_view word, ImU32 colour) {
   ImGui::PushStyleColor(ImGuiCol_Text, colour ? colour : palette().text);
   ImGui::TextUnformatted(word.data(), word.data() + word.size());
@@ -141,14 +118,16 @@ void term(std::string_view word, ImU32 colour) {
   tooltip(glossary(word));
 }
 
-std::string_view glossary(std::string_view word) {
-  for (const GlossaryRow& row : kGlossary)
-    if (row.word == word) return row.text;
-  return {};
+namespace {
+std::string tooltip_on_screen;
 }
 
+const std::string& shown_tooltip() { return tooltip_on_screen; }
+void forget_tooltip() { tooltip_on_screen.clear(); }
+
 void tooltip(std::string_view text) {
-  if (text.empty() || !ImGui::IsItemHovered()) return;
+  if (text.empty() || !ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) return;
+  tooltip_on_screen = text;
   ImGui::BeginTooltip();
   ImGui::PushTextWrapPos(ImGui::GetFontSize() * 28);
   ImGui::TextUnformatted(text.data(), text.data() + text.size());

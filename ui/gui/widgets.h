@@ -27,7 +27,8 @@ class Layout {
     std::string name, pane;
     Rect rect;
     bool text_fits = true;
-    bool row = false;  ///< spans the cells of a table's row
+    bool row = false;    ///< spans the cells of a table's row
+    bool popup = false;  ///< in a list that has opened above the panes
   };
   void clear() {
     items_.clear();
@@ -36,6 +37,7 @@ class Layout {
   void add_pane(std::string name, Rect rect);
   void add(std::string name, bool text_fits = true);  ///< the last ImGui item
   void add_row(std::string name);                     ///< the last ImGui item, a selectable row of a table
+  void add_popup(std::string name);                   ///< the last ImGui item, in an open menu or list
   const std::vector<Item>& items() const { return items_; }
   const std::map<std::string, Rect>& panes() const { return panes_; }
   const Item* find(std::string_view name) const;
@@ -55,10 +57,15 @@ bool button(Layout& layout, const char* name, const char* label, const char* tip
 /// Text in a given width (0 = what is left of the line): shortened with an ellipsis if it must be, whole on
 /// hover.
 void text_in(Layout& layout, const char* name, std::string_view text, ImU32 colour, float width = 0);
+/// The header of the table that has just begun: every column explains itself on hover, from the glossary.
+void header_row(Layout& layout);
 /// A word that explains itself on hover, from the glossary.
 void term(std::string_view word, ImU32 colour = 0);
 std::string_view glossary(std::string_view word);
 void tooltip(std::string_view text);  ///< for the last item, if hovered
+/// What the tooltip on screen says, empty if there is none; for tests.
+const std::string& shown_tooltip();
+void forget_tooltip();  ///< at the beginning of a frame
 
 /// Numbers the way a person reads them: 1 234 567 with thin groups, or 12.3 M.
 std::string grouped(u64 value);

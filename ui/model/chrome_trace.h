@@ -14,10 +14,13 @@ class ChromeTrace {
  public:
   /// Throws HostError if the file cannot be written.
   ChromeTrace(const std::string& path, std::string_view guest, Mode mode, u64 hz);
+  /// Several runs in one file, one process each: begin_process() before the exits of each.
+  ChromeTrace(const std::string& path, u64 hz);
   ~ChromeTrace();
   ChromeTrace(const ChromeTrace&) = delete;
   ChromeTrace& operator=(const ChromeTrace&) = delete;
 
+  void begin_process(std::string_view guest, Mode mode);
   void record(const ExitRecord& exit);
   /// Completes the file. Throws HostError if the host could not write all of it.
   void finish();
@@ -32,6 +35,7 @@ class ChromeTrace {
   std::ofstream out_;
   u64 hz_;
   u64 millisecond_ = 0, exits_in_millisecond_ = 0;
+  int process_ = 0;
   bool finished_ = false;
 };
 

@@ -58,6 +58,13 @@ struct Follow {};
 struct WalkAddress {
   u32 address;
 };
+struct ShowFrameMap {
+  bool on;
+};  ///< it takes time to make: only while a window shows it
+struct Export {
+  enum class What : u8 { ComparisonJson, ComparisonCsv, Trace } what;
+  std::string path;
+};
 struct AddBreakpoint {
   enum class Kind : u8 { Address, Port, Memory, Reason, Cr3 } kind;
   u32 value = 0;         ///< address, port or ExitReason
@@ -70,11 +77,12 @@ struct RemoveBreakpoint {
 };
 }  // namespace command
 
-using Command = std::variant<command::Run, command::Pause, command::Reset, command::Step, command::StepBack,
-                             command::ToNextTrap, command::Seek, command::SetSpeed, command::SetLockstep,
-                             command::SetProfile, command::SetModes, command::SetSensitive, command::Focus,
-                             command::Open, command::Type, command::GoTo, command::Follow,
-                             command::WalkAddress, command::AddBreakpoint, command::RemoveBreakpoint>;
+using Command =
+    std::variant<command::Run, command::Pause, command::Reset, command::Step, command::StepBack,
+                 command::ToNextTrap, command::Seek, command::SetSpeed, command::SetLockstep,
+                 command::SetProfile, command::SetModes, command::SetSensitive, command::Focus, command::Open,
+                 command::Type, command::GoTo, command::Follow, command::WalkAddress, command::ShowFrameMap,
+                 command::Export, command::AddBreakpoint, command::RemoveBreakpoint>;
 
 /// "port 3F8h", "address c0101234", ...
 std::string describe(const command::AddBreakpoint& breakpoint);

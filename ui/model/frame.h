@@ -1,7 +1,8 @@
 // What the windows draw: an immutable picture of the session, published by the simulation thread.
 //
 // A frame is plain data; nothing in it refers to a running machine. Windows may keep it as long as they like.
-// Memory is bounded: kEventRows exits, kTimelineBuckets buckets and kConsoleBytes of console text per lane.
+// Memory is bounded: kEventRows exits, kTimelineBuckets buckets and kConsoleBytes of console text per lane, a byte for each
+// page frame of one machine.
 #pragma once
 
 #include <array>
@@ -32,25 +33,38 @@ struct DisassemblyRow {
   bool breakpoint = false;
 };
 
-/// One reference of a page walk, or one table entry side by side in all dimensions.
+/// One reference of a page walk.
 struct WalkRow {
   std::string table;  ///< "guest page directory", "shadow page table", "EPT level 3", ...
   u64 address = 0, entry = 0;
-  bool is_entry = true;  ///< false: `address` is what gets translated
   std::string meaning;  ///< "P W U A D -> frame 103", or why it stops here
+  bool nested = false;  ///< made in the nested dimension
 };
 struct PageWalkView {
   u32 address = 0;
-  std::vector<WalkRow> guest;     ///< what the guest's tables say
-  std::vector<WalkRow> hardware;  ///< what the processor really walks: shadow, direct or nested tables
-  unsigned references = 0;        ///< memory references of the hardware walk
-  std::string verdict;            ///< in plain words
+  std::vector<WalkRow> guest;  ///< what the guest's tables say
+  /// What the processor really walks (shadow, direct or nested tables), one line for each address of the guest's that it
+  /// must find: the references in their order.
+  std::vector<std::vector<WalkRow>> hardware;
+  unsigned references = 0;  ///< memory references of the hardware walk
+  std::string verdict;      ///< in plain words
 };
-/// One page of guest address space in all dimensions.
+/// One page of guest address space in all dimensions. The last entry of each walk that got so far.
 struct MappingRow {
   u32 linear = 0;
-  std::optional<u32> guest_entry, machine_entry;
+  std::optional<u32> guest, shadow;  ///< shadow: what the processor walks, where the monitor keeps a second table
+  std::optional<u64> nested;
   std::string why;
+};
+
+/// What a page frame of machine memory is used for; see frame_map.h.
+enum class FrameUse : u8 {
+  Unmapped, Kernel, User, NotBacked, Traced, PageTable, PageDirectory, MonitorUsed, MonitorFree, kCount
+};
+struct FrameMap {
+  u32 first_guest_frame = 0;      ///< those before it are the monitor's
+  std::vector<FrameUse> frames;   ///< by machine frame
+  std::array<u32, static_cast<std::size_t>(FrameUse::kCount)> counts{};
 };
 
 struct DeviceRow {
@@ -77,11 +91,13 @@ struct LaneFrame {
   std::vector<DisassemblyRow> disassembly;
   std::vector<SilentSensitive> silent;
   std::shared_ptr<const std::vector<ExitRecord>> events;  ///< the last kEventRows
+  std::string last_exit_instruction;                      ///< the guest instruction of the last of them
   std::shared_ptr<const Timeline> timeline;
   std::string current_function;
   // Filled for the focused lane only:
   PageWalkView walk;
   std::vector<MappingRow> mappings;
+  std::shared_ptr<const FrameMap> frame_map;  ///< only while a window shows it
   std::vector<DeviceRow> devices;
   std::vector<std::string> screen;  ///< VGA text, 25 rows
   std::optional<Vmcs> vmcs;

@@ -7,18 +7,50 @@
 
 #include "cpu/host_error.h"
 #include "hypervisor/run_report.h"
+#include "ui/model/frame_map.h"
+#include "ui/model/page_walk.h"
 #include "ui/model/views.h"
 
 namespace ringside::model {
 namespace {
 
 constexpr std::size_t kDisassemblyRows = 64;
+constexpr unsigned kMappingRows = 32;
+constexpr unsigned kEipNumber = 8, kEflagsNumber = 9;
+
+// A snapshot takes some milliseconds, so this often they cost about two per cent.
+constexpr std::chrono::milliseconds kSnapshotInterval{250};
+constexpr u64 kShortestInterval = 100'000;
+constexpr u64 kCloseBehind = 20'000, kReplaySlice = 1'000'000;
 
 /// While a breakpoint on CR3 is set the guest runs one instruction at a time: slow, but it stops at the right
 /// one.
 bool needs_single_steps(const std::vector<Breakpoint>& breakpoints) {
   return std::any_of(breakpoints.begin(), breakpoints.end(),
                      [](const Breakpoint& b) { return b.what.kind == command::AddBreakpoint::Kind::Cr3; });
+}
+
+/// Where the function begins in which `address` lies, if that is not far before it; `address` itself
+/// otherwise. Only from there can x86 code be read forwards to it for sure.
+u32 function_start(const Image& image, u32 address) {
+  constexpr u32 kNear = 160;
+  const auto after = std::upper_bound(image.symbols.begin(), image.symbols.end(), address,
+                                      [](u32 a, const Symbol& s) { return a < s.address; });
+  if (after == image.symbols.begin()) return address;
+  const u32 start = std::prev(after)->address;
+  return address - start <= kNear ? start : address;
+}
+
+/// Leaves a few rows before `address`; reads anew from it if the rows do not meet it.
+template <class Rows>
+void show_around(std::vector<DisassemblyRow>& rows, u32 address, const Rows& read_from) {
+  constexpr std::ptrdiff_t kBefore = 5;
+  const auto here =
+      std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.address == address; });
+  if (here == rows.end())
+    rows = read_from(address);
+  else if (here - rows.begin() > kBefore)
+    rows.erase(rows.begin(), here - kBefore);
 }
 
 }  // namespace
@@ -31,17 +63,21 @@ Lane::Lane(Mode mode, const GuestSource& source, const LaneOptions& options)
 void Lane::build() {
   vm_.reset();
   recorder_.clear();
+  history_.clear();
+  printed_.clear();
   delivered_ = 0;
   hit_ = idle_ = false;
   reason_.clear();
+  disk_.reset();
   try {
+    if (auto disk = source_.make_disk()) disk_ = std::make_shared<VersionedDisk>(std::move(disk));
     VmConfig config;
     config.mode = mode_;
     config.sensitive = options_.sensitive;
     config.command_line = options_.command_line;
     config.host.ram_bytes = options_.ram_bytes;
     config.host.profile = options_.profile;
-    config.host.machine.disk = source_.make_disk();
+    config.host.machine.disk = disk_;
     vm_ = std::make_unique<VirtualMachine>(source_.image_for(mode_), config);
   } catch (const HostError& e) {
     reason_ = e.what();
@@ -49,6 +85,7 @@ void Lane::build() {
   }
   vm_->observe_exits([this](const ExitRecord& exit) {
     recorder_.record(exit);
+    if (tap_) tap_(exit);
     for (const Breakpoint& b : breakpoints_) {
       using Kind = command::AddBreakpoint::Kind;
       const bool io = exit.reason == ExitReason::IoInstruction;
@@ -60,10 +97,49 @@ void Lane::build() {
     }
   });
   apply_breakpoints();
+  take_snapshot();
+  deliver_input();
+}
+
+void Lane::take_snapshot() {
+  const History::Point* last = history_.before(instructions());
+  auto machine = vm_->save(last ? last->machine.get() : nullptr);
+  if (machine)
+    history_.add({std::move(machine), disk_ ? disk_->version() : VersionedDisk::Version{}, recorder_.kept(),
+                  delivered_});
+  last_snapshot_ = std::chrono::steady_clock::now();
+}
+
+void Lane::snapshot_if_due() {
+  if (vm_->ended()) return;
+  const History::Point* last = history_.before(instructions());
+  const u64 since = instructions() - (last ? last->instruction() : 0);
+  const bool due = options_.snapshot_every
+                       ? since >= options_.snapshot_every
+                       : since >= kShortestInterval &&
+                             std::chrono::steady_clock::now() - last_snapshot_ > kSnapshotInterval;
+  if (due) take_snapshot();
+}
+
+void Lane::go_back_to(const History::Point& point) {
+  // The point may lie ahead, where more had been printed: a snapshot knows only how much.
+  const std::string& console = vm_->host().machine.console();
+  if (console.size() > printed_.size()) printed_ = console;
+  vm_->restore(*point.machine);
+  const std::size_t had = point.machine->devices.console_bytes;
+  if (console.size() < had)
+    vm_->host().machine.print(std::string_view(printed_).substr(console.size(), had - console.size()));
+  if (disk_) disk_->restore(point.disk);
+  recorder_ = point.recorder;
+  delivered_ = point.inputs;
+  hit_ = idle_ = false;
+  reason_.clear();
+  last_snapshot_ = std::chrono::steady_clock::now();
+  deliver_input();
 }
 
 void Lane::reset() {
-  typed_.clear();
+  inputs_.clear();
   build();
 }
 
@@ -80,24 +156,65 @@ void Lane::apply_breakpoints() {
 
 void Lane::set_breakpoints(std::vector<Breakpoint> breakpoints) {
   breakpoints_ = std::move(breakpoints);
+  standing_at_ = instructions();
   apply_breakpoints();
 }
 
+void Lane::apply(const Input& input) {
+  switch (input.kind) {
+    case Input::Kind::Text: vm_->host().machine.type(input.bytes); break;
+    case Input::Kind::Memory:
+      for (std::size_t i = 0; i < input.bytes.size(); ++i) {
+        const auto at = vm_->monitor().translate(LinearAddr(input.where + static_cast<u32>(i)));
+        if (!at) continue;
+        *vm_->host().memory.at(*at) = static_cast<u8>(input.bytes[i]);
+        vm_->host().cpu.memory_written(*at, 1);
+      }
+      break;
+    case Input::Kind::Register: {
+      u32 value;
+      std::memcpy(&value, input.bytes.data(), sizeof value);
+      CpuState& real = vm_->host().cpu.state();
+      constexpr u32 kSettable = eflags::kArithmetic | eflags::DF;
+      if (input.where < kEipNumber)
+        real.gpr[input.where] = value;
+      else if (input.where == kEipNumber)
+        real.eip = value;
+      else
+        real.eflags = (real.eflags & ~kSettable) | (value & kSettable);
+    }
+  }
+}
+
+void Lane::accept(Input input) {
+  // What comes now replaces the future that was replayed so far.
+  inputs_.resize(delivered_);
+  printed_.clear();
+  history_.forget_after(input.instruction);
+  inputs_.push_back(std::move(input));
+  deliver_input();
+}
+
 void Lane::deliver_input() {
-  while (delivered_ < typed_.size() && typed_[delivered_].instruction <= instructions())
-    vm_->host().machine.type(typed_[delivered_++].text);
+  while (delivered_ < inputs_.size() && inputs_[delivered_].instruction <= instructions())
+    apply(inputs_[delivered_++]);
 }
 
 void Lane::type(const std::string& text) {
   if (!vm_ || vm_->ended()) return;
-  // What the user types now replaces the future that was replayed so far.
-  typed_.resize(delivered_);
-  typed_.push_back({instructions(), text});
-  deliver_input();
+  accept({Input::Kind::Text, instructions(), 0, text});
   idle_ = false;
 }
 
+bool Lane::set_register(unsigned number, u32 value) {
+  if (!vm_ || number > kEflagsNumber) return false;
+  accept({Input::Kind::Register, instructions(), number,
+          std::string(reinterpret_cast<const char*>(&value), sizeof value)});
+  return true;
+}
+
 void Lane::leave_breakpoint() {
+  if (instructions() != standing_at_) return;
   const CpuState s = vm_->monitor().virtual_state();
   const LinearAddr here(s.seg[CS].base + s.eip);
   const bool on_one = std::any_of(breakpoints_.begin(), breakpoints_.end(), [&](const Breakpoint& b) {
@@ -115,7 +232,8 @@ bool Lane::advance(u64 count, bool to_next_exit) {
   hit_ = false;
   const u64 from = instructions();
   u64 until = from + count;
-  if (delivered_ < typed_.size()) until = std::min(until, std::max(from + 1, typed_[delivered_].instruction));
+  if (delivered_ < inputs_.size())
+    until = std::min(until, std::max(from + 1, inputs_[delivered_].instruction));
   const u32 cr3 = vm_->monitor().virtual_state().cr3;
   const bool single = needs_single_steps(breakpoints_);
   const u64 exits = recorder_.count();
@@ -132,6 +250,7 @@ bool Lane::advance(u64 count, bool to_next_exit) {
     }
     if (to_next_exit && recorder_.count() != exits) break;
   } while (!hit_ && !vm_->ended() && instructions() < until);
+  if (hit_) standing_at_ = instructions();
   deliver_input();
   if (vm_->ended()) reason_ = vm_->why().empty() ? "the guest ended well" : vm_->why();
   return hit_;
@@ -148,6 +267,7 @@ bool Lane::run(u64 count) {
   // Stop early where the guest mostly idles: simulated seconds would fly by while nobody types.
   for (u64 slice = std::max<u64>(count / 16, 1); !hit && !vm_->ended() && instructions() < until;) {
     hit = advance(std::min(slice, until - instructions()), false);
+    snapshot_if_due();
     const u64 idle = vm_->host().ledger.attribution(vm_->host().profile)[Bucket::Idle] - idle_before;
     idle_ = idle > vm_->host().hz() / 20;
     if (idle_) break;
@@ -161,18 +281,65 @@ void Lane::step(u64 count) { advance(count, false); }
 
 void Lane::to_next_trap() {
   constexpr u64 kFarEnough = 50'000'000;
-  advance(kFarEnough, true);
+  const u64 exits = recorder_.count(), until = instructions() + kFarEnough;
+  while (vm_ && !vm_->ended() && recorder_.count() == exits && instructions() < until) {
+    if (advance(std::min(until - instructions(), kReplaySlice), true)) break;
+    if (options_.give_up && options_.give_up()) break;
+  }
 }
 
 void Lane::seek(u64 instruction) {
   if (!vm_) return;
-  if (instruction < instructions()) build();
+  const History::Point* point = history_.before(instruction);
+  if (point && (instruction < instructions() || point->instruction() > instructions()))
+    go_back_to(*point);
+  else if (instruction < instructions())
+    build();  // no snapshots in this mode: from power-on
   std::vector<Breakpoint> none;
   breakpoints_.swap(none);  // a replay passes over breakpoints
   apply_breakpoints();
-  while (vm_ && !vm_->ended() && instructions() < instruction) advance(instruction - instructions(), false);
+  // A snapshot just before the goal makes the next steps back immediate.
+  const u64 slice = std::min(kReplaySlice, options_.snapshot_every ? options_.snapshot_every : kReplaySlice);
+  const u64 close = instruction > kCloseBehind ? instruction - kCloseBehind : 0;
+  while (vm_ && !vm_->ended() && instructions() < instruction) {
+    const u64 goal = instructions() < close ? close : instruction;
+    advance(std::min(goal - instructions(), slice), false);
+    if (vm_->ended() || (options_.give_up && options_.give_up())) break;
+    if (instructions() == close && history_.size() &&
+        instructions() > history_.before(close)->instruction() + kCloseBehind)
+      take_snapshot();
+    else
+      snapshot_if_due();
+  }
   breakpoints_.swap(none);
   apply_breakpoints();
+  standing_at_ = instructions();
+}
+
+bool Lane::back_to_breakpoint(const std::function<bool()>& give_up) {
+  const u64 now = instructions();
+  // One stretch between two points after the other, backwards; in each the last stop counts.
+  for (u64 end = now; end > 0;) {
+    const History::Point* point = history_.before(end - 1);
+    const u64 begin = point ? point->instruction() : 0;
+    seek(begin);
+    std::optional<u64> last;
+    while (!ended() && instructions() < end) {
+      if (run(std::min(end - instructions(), kReplaySlice)) && instructions() < end) last = instructions();
+      if (give_up()) {
+        seek(now);
+        return true;
+      }
+    }
+    if (last) {
+      seek(*last);
+      return true;
+    }
+    if (begin == 0) break;
+    end = begin + 1;  // a breakpoint at the point itself belongs to the stretch before
+  }
+  seek(0);
+  return false;
 }
 
 std::size_t Lane::peek(u32 address, std::span<u8> bytes) const {
@@ -194,16 +361,31 @@ std::size_t Lane::peek(u32 address, std::span<u8> bytes) const {
 bool Lane::poke(u32 address, std::span<const u8> bytes) {
   std::vector<u8> old(bytes.size());
   if (peek(address, old) != bytes.size()) return false;
-  for (std::size_t i = 0; i < bytes.size(); ++i) {
-    const MachinePhys at = *vm_->monitor().translate(LinearAddr(address + static_cast<u32>(i)));
-    *vm_->host().memory.at(at) = bytes[i];
-    vm_->host().cpu.memory_written(at, 1);
-  }
+  accept({Input::Kind::Memory, instructions(), address, std::string(bytes.begin(), bytes.end())});
   return true;
 }
 
-LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_at, u32 walk_address,
-                      bool focused) const {
+void Lane::replay_exits(const std::function<void(const ExitRecord&)>& observer) const {
+  if (!vm_) return;
+  LaneOptions options = options_;
+  options.snapshot_every = ~u64{0};
+  Lane replica(mode_, source_, options);
+  replica.inputs_ = inputs_;
+  replica.tap_ = observer;
+  replica.seek(instructions());
+}
+
+RunReport Lane::report(const CostProfile& prices) const {
+  if (!vm_) return unavailable(mode_, reason_);
+  RunReport report = make_report(*vm_, measured_seconds_);
+  report.profile = &prices;
+  report.cycles = vm_->host().ledger.attribution(prices);
+  report.exits = vm_->host().ledger.exits(prices);
+  if (!vm_->ended()) report.reason = fmt::format("paused at guest instruction {}", instructions());
+  return report;
+}
+
+LaneFrame Lane::frame(const CostProfile& prices, const View& view) const {
   LaneFrame f;
   f.mode = mode_;
   f.reason = reason_;
@@ -236,9 +418,17 @@ LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_
   f.timeline = recorder_.timeline();
   const u32 linear_eip = f.guest.seg[CS].base + f.guest.eip;
   f.current_function = symbol_name(vm.image(), linear_eip);
-  f.disassembly = disassembler_.rows(
-      disassemble_at.value_or(linear_eip), kDisassemblyRows, f.guest.seg[CS].big(),
-      [this](u32 a, std::span<u8> b) { return peek(a, b); }, vm.image());
+  const auto code = [this](u32 a, std::span<u8> b) { return peek(a, b); };
+  const bool code32 = f.guest.seg[CS].big();
+  const auto read_from = [&](u32 from) {
+    return disassembler_.rows(from, kDisassemblyRows, code32, code, vm.image());
+  };
+  f.disassembly = read_from(view.disassemble_at.value_or(function_start(vm.image(), linear_eip)));
+  if (!view.disassemble_at) show_around(f.disassembly, linear_eip, read_from);
+  if (const ExitRecord* last = recorder_.last()) {
+    const auto row = disassembler_.rows(last->eip, 1, code32, code, vm.image());
+    if (!row.empty()) f.last_exit_instruction = fmt::format("{} {}", row[0].mnemonic, row[0].operands);
+  }
   for (DisassemblyRow& row : f.disassembly) {
     row.traps = recorder_.has_trapped(row.address);
     row.silent =
@@ -247,9 +437,10 @@ LaneFrame Lane::frame(const CostProfile& prices, std::optional<u32> disassemble_
       return b.what.kind == command::AddBreakpoint::Kind::Address && b.what.value == row.address;
     });
   }
-  if (focused) {
-    f.walk = walk_view(vm, LinearAddr(walk_address));
-    f.mappings = mapping_rows(vm, LinearAddr(walk_address), 24);
+  if (view.focused) {
+    f.walk = walk_view(vm, LinearAddr(view.walk_address));
+    f.mappings = mapping_rows(vm, LinearAddr(view.walk_address), kMappingRows);
+    if (view.frame_map) f.frame_map = std::make_shared<const FrameMap>(frame_map(vm));
     f.devices = device_rows(vm);
     f.screen = screen_rows(vm);
     if (host.cpu.vmcs()) f.vmcs = *host.cpu.vmcs();

@@ -1,15 +1,19 @@
 // One technique in a session: the guest under it, what has been recorded of it, and how to move it in time.
 //
-// Going back is rebuilding and replaying: everything is deterministic, what was typed is kept with the
-// instruction at which it arrived, so instruction N of the replay is instruction N of the run.
+// Going back is putting the nearest snapshot back and running on from there: everything is deterministic,
+// what came from outside (typed text, a debugger's writes) is kept with the instruction at which it arrived,
+// so instruction N of the replay is instruction N of the run.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
 
+#include "hypervisor/run_report.h"
 #include "ui/model/commands.h"
 #include "ui/model/disassembler.h"
 #include "ui/model/guest_source.h"
-#include "ui/model/recorder.h"
+#include "ui/model/history.h"
 
 namespace ringside::model {
 
@@ -18,6 +22,10 @@ struct LaneOptions {
   const CostProfile* profile = nullptr;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;
   u64 ram_bytes = 32u << 20;
+  /// Guest instructions between two snapshots; 0 = as often as they cost a few per cent of the time.
+  u64 snapshot_every = 0;
+  /// Asked now and then while a seek replays: true leaves the lane where it has got to.
+  std::function<bool()> give_up;
 };
 
 struct Breakpoint {
@@ -40,18 +48,34 @@ class Lane {
   void step(u64 count);
   void to_next_trap();
   void seek(u64 instruction);
+  /// Back to the last breakpoint before the present. False: there is none, the lane is at power-on. `give_up`
+  /// is asked now and then; the lane is then where it was.
+  bool back_to_breakpoint(const std::function<bool()>& give_up);
+  const History& history() const { return history_; }
   void type(const std::string& text);
   void set_breakpoints(std::vector<Breakpoint> breakpoints);
   /// Guest memory by linear address, through the guest's own page tables, without side effects; how many
   /// bytes.
   std::size_t peek(u32 address, std::span<u8> bytes) const;
   bool poke(u32 address, std::span<const u8> bytes);  ///< all or nothing; RAM only
+  /// 0-7 general, 8 EIP, 9 the arithmetic flags and DF: what is the same for the guest and the processor.
+  /// False: another.
+  bool set_register(unsigned number, u32 value);
   /// The guest waits for input and burns no host time.
   bool idle() const { return idle_; }
 
-  /// What the windows show. `focused` adds the parts that only the large views need.
-  LaneFrame frame(const CostProfile& prices, std::optional<u32> disassemble_at, u32 walk_address,
-                  bool focused) const;
+  /// Every exit from power-on to the present, by a replay beside this lane.
+  void replay_exits(const std::function<void(const ExitRecord&)>& observer) const;
+  /// For the comparison that is exported, under these prices.
+  RunReport report(const CostProfile& prices) const;
+
+  /// Where the windows look. The focused lane gets the parts that only the large views need.
+  struct View {
+    std::optional<u32> disassemble_at;  ///< nothing: the current instruction
+    u32 walk_address = 0;
+    bool focused = false, frame_map = false;
+  };
+  LaneFrame frame(const CostProfile& prices, const View& view) const;
   VirtualMachine* vm() { return vm_.get(); }
   const Recorder& recorder() const { return recorder_; }
   const std::string& reason() const { return reason_; }
@@ -60,24 +84,39 @@ class Lane {
   void build();
   void apply_breakpoints();
   bool advance(u64 count, bool to_next_exit);
+  /// Something from outside: typed text, or a debugger's change of memory or of a register.
+  struct Input {
+    enum class Kind : u8 { Text, Memory, Register } kind;
+    u64 instruction;  ///< at which it came
+    u32 where;        ///< address or number
+    std::string bytes;
+  };
+  void apply(const Input& input);
+  void accept(Input input);
   void deliver_input();
-  void leave_breakpoint();  ///< a guest that stands on a breakpoint must get off it first
+  void take_snapshot();
+  void snapshot_if_due();
+  void go_back_to(const History::Point& point);
+  /// A guest that has stopped on a breakpoint, or was brought there, must get off it first.
+  void leave_breakpoint();
 
   Mode mode_;
   const GuestSource& source_;
   LaneOptions options_;
   std::unique_ptr<VirtualMachine> vm_;
   Recorder recorder_;
+  std::function<void(const ExitRecord&)> tap_;  ///< sees each exit too
   Disassembler disassembler_;
   std::vector<Breakpoint> breakpoints_;
   std::string reason_;
   bool hit_ = false, idle_ = false;
-  struct Typed {
-    u64 instruction;
-    std::string text;
-  };
-  std::vector<Typed> typed_;
+  u64 standing_at_ = ~u64{0};  ///< the instruction at which the guest was last brought to a stand
+  std::shared_ptr<VersionedDisk> disk_;
+  std::vector<Input> inputs_;
   std::size_t delivered_ = 0;
+  History history_;
+  std::string printed_;  ///< the longest console text of this run so far; at most ConsoleLog::kLimit
+  std::chrono::steady_clock::time_point last_snapshot_{};
   double measured_seconds_ = 0;
   u64 measured_instructions_ = 0;
 };

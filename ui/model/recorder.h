@@ -19,6 +19,18 @@ class Recorder {
   const std::array<u64, static_cast<std::size_t>(ExitTopic::kCount)>& by_topic() const { return by_topic_; }
   u64 count() const { return count_; }
   bool has_trapped(u32 eip) const { return trapped_.contains(eip); }
+  /// A copy to keep: without what was made for frames.
+  Recorder kept() const {
+    Recorder copy = *this;
+    copy.events_copy_.reset();
+    copy.timeline_copy_.reset();
+    return copy;
+  }
+  /// Host memory, about.
+  u64 bytes() const {
+    return recent_.size() * sizeof(ExitRecord) + timeline_.buckets.size() * sizeof(timeline_.buckets[0]) +
+           trapped_.size() * 4 * sizeof(u64);
+  }
   const ExitRecord* last() const { return recent_.empty() ? nullptr : &recent_.back(); }
 
  private:

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 
 #include "cpu/host_error.h"
+#include "ui/model/chrome_trace.h"
+#include "ui/model/report_data.h"
 
 namespace ringside::model {
 namespace {
@@ -21,8 +24,9 @@ double seconds_since(SteadyClock::time_point start) {
 
 }  // namespace
 
-SessionCore::SessionCore(const SessionOptions& options)
+SessionCore::SessionCore(const SessionOptions& options, std::function<bool()> give_up)
     : options_(options),
+      give_up_(std::move(give_up)),
       source_(find_guest(options.guest, {}, {})),
       run_profile_(options.profile.empty() ? &default_cost_profile() : &cost_profile(options.profile)),
       price_profile_(run_profile_) {
@@ -40,7 +44,8 @@ void SessionCore::rebuild() {
     lanes_.push_back(std::make_unique<Lane>(mode, source_,
                                             LaneOptions{.command_line = options_.command_line,
                                                         .profile = run_profile_,
-                                                        .sensitive = options_.sensitive}));
+                                                        .sensitive = options_.sensitive,
+                                                        .give_up = give_up_}));
     lanes_.back()->set_breakpoints(breakpoints_);
   }
   focus_ = std::min(focus_, lanes_.empty() ? 0 : lanes_.size() - 1);
@@ -58,6 +63,32 @@ void SessionCore::open(const std::string& name) {
   say("opened " + source_.name);
 }
 
+void SessionCore::save_export(const command::Export& e) {
+  using What = command::Export::What;
+  if (e.what == What::Trace) {
+    ChromeTrace trace(e.path, run_profile_->hz);
+    for (const auto& lane : lanes_) {
+      if (!lane->available()) continue;
+      trace.begin_process(source_.name, lane->mode());
+      lane->replay_exits([&](const ExitRecord& exit) { trace.record(exit); });
+    }
+    trace.finish();
+  } else {
+    std::vector<RunReport> reports;
+    for (const auto& lane : lanes_) reports.push_back(lane->report(*price_profile_));
+    for (const RunReport& r : std::vector<RunReport>(reports))
+      if (r.mode == Mode::Native) compare_to(r, reports);
+    std::ofstream out(e.path);
+    out << (e.what == What::ComparisonCsv
+                ? compare_csv(reports)
+                : dump(compare_json(source_.name, *price_profile_, reports)) + "\n");
+    if (!out.flush())
+      throw HostError(
+          fmt::format("cannot write '{}'. Give a path in a folder that exists and is writable.", e.path));
+  }
+  say("saved " + e.path);
+}
+
 std::vector<Lane*> SessionCore::chosen() {
   std::vector<Lane*> result;
   for (std::size_t i = 0; i < lanes_.size(); ++i)
@@ -72,7 +103,10 @@ struct SessionCore::Executor {
     core.running_ = true;
     core.say("");
   }
-  void operator()(const command::Pause&) const { core.running_ = false; }
+  void operator()(const command::Pause&) const {
+    if (core.running_) core.align(nullptr);
+    core.running_ = false;
+  }
   void operator()(const command::Reset&) const {
     core.running_ = false;
     core.run_profile_ = core.price_profile_;
@@ -125,6 +159,8 @@ struct SessionCore::Executor {
   void operator()(const command::GoTo& c) const { core.disassemble_at_ = c.address; }
   void operator()(const command::Follow&) const { core.disassemble_at_.reset(); }
   void operator()(const command::WalkAddress& c) const { core.walk_address_ = c.address; }
+  void operator()(const command::Export& c) const { core.save_export(c); }
+  void operator()(const command::ShowFrameMap& c) const { core.show_frame_map_ = c.on; }
   void operator()(const command::AddBreakpoint& c) const {
     core.breakpoints_.push_back({core.next_breakpoint_++, c});
     for (auto& lane : core.lanes_) lane->set_breakpoints(core.breakpoints_);
@@ -143,6 +179,16 @@ void SessionCore::execute(const Command& command) {
   }
 }
 
+void SessionCore::align(const Lane* leader) {
+  if (!lockstep_) return;
+  u64 where = leader ? leader->instructions() : ~u64{0};
+  if (!leader)
+    for (const auto& lane : lanes_)
+      if (!lane->ended()) where = std::min(where, lane->instructions());
+  for (const auto& lane : lanes_)
+    if (lane.get() != leader && (!lane->ended() || lane->instructions() > where)) lane->seek(where);
+}
+
 bool SessionCore::run_slice(double seconds) {
   if (!running_) return false;
   const auto start = SteadyClock::now();
@@ -158,15 +204,22 @@ bool SessionCore::run_slice(double seconds) {
   for (Lane* lane : chosen())
     if (!lane->ended()) target = std::min(target, lane->instructions());
   bool alive = false, all_idle = true;
+  Lane* stopped = nullptr;
   for (Lane* lane : chosen()) {
     if (lane->ended()) continue;
     alive = true;
     const u64 goal = target + quota;
     if (lane->instructions() < goal && lane->run(goal - lane->instructions())) {
       running_ = false;
-      say(fmt::format("{}: {}", name(lane->mode()), lane->reason()));
+      stopped = lane;
     }
     all_idle &= lane->idle();
+    if (stopped) break;
+  }
+  if (stopped) {
+    const std::string why = fmt::format("{}: {}", name(stopped->mode()), stopped->reason());
+    align(stopped);
+    say(why);
   }
   if (!alive) {
     running_ = false;
@@ -194,7 +247,8 @@ FramePtr SessionCore::frame() {
   frame->message_is_error = message_is_error_;
   double native = 0;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    LaneFrame lane = lanes_[i]->frame(*price_profile_, disassemble_at_, walk_address_, i == focus_);
+    LaneFrame lane =
+        lanes_[i]->frame(*price_profile_, {disassemble_at_, walk_address_, i == focus_, show_frame_map_});
     if (running_ && lane.state == LaneState::Paused) lane.state = LaneState::Running;
     const double busy = static_cast<double>(lane.attribution.total() - lane.attribution[Bucket::Idle]);
     const double per_instruction = lane.instructions ? busy / static_cast<double>(lane.instructions) : 0;
@@ -206,12 +260,13 @@ FramePtr SessionCore::frame() {
   return frame;
 }
 
-Session::Session(const SessionOptions& options) : core_(options) {
+Session::Session(const SessionOptions& options) : core_(options, [this] { return ending_.load(); }) {
   frame_ = core_.frame();
   thread_ = std::jthread([this](const std::stop_token& stop) { simulate(stop); });
 }
 
 Session::~Session() {
+  ending_ = true;
   thread_.request_stop();
   wake_.notify_all();
 }
@@ -224,7 +279,19 @@ void Session::send(Command command) {
   wake_.notify_all();
 }
 
-FramePtr Session::frame() const { return frame_.load(); }
+FramePtr Session::frame() const {
+  seen_ = true;
+  return frame_.load();
+}
+
+namespace {
+
+bool may_take_long(const Command& c) {
+  return std::holds_alternative<command::Seek>(c) || std::holds_alternative<command::StepBack>(c) ||
+         std::holds_alternative<command::Export>(c) || std::holds_alternative<command::ToNextTrap>(c);
+}
+
+}  // namespace
 
 void Session::simulate(const std::stop_token& stop) {
   auto published = SteadyClock::now();
@@ -242,14 +309,25 @@ void Session::simulate(const std::stop_token& stop) {
       }
       commands.swap(queue_);
     }
-    for (const Command& c : commands) core_.execute(c);
+    for (const Command& c : commands) {
+      if (may_take_long(c)) {  // what is on screen says so meanwhile
+        auto busy = std::make_shared<Frame>(*frame_.load());
+        busy->busy = true;
+        busy->message = "replaying…";
+        busy->message_is_error = false;
+        frame_ = std::move(busy);
+      }
+      core_.execute(c);
+    }
     changed |= !commands.empty();
     waiting = true;
     if (core_.running()) {
       waiting = !core_.run_slice(kSliceSeconds);
       changed = true;
     }
-    if (changed && (waiting || !commands.empty() || SteadyClock::now() - published > kFrameInterval)) {
+    if (changed &&
+        (waiting || !commands.empty() || (seen_ && SteadyClock::now() - published > kFrameInterval))) {
+      seen_ = false;
       frame_ = core_.frame();
       published = SteadyClock::now();
       changed = false;

@@ -26,7 +26,8 @@ struct SessionOptions {
 /// screenshots use.
 class SessionCore {
  public:
-  explicit SessionCore(const SessionOptions& options);
+  /// `give_up` ends a long replay early: the session is about to end.
+  explicit SessionCore(const SessionOptions& options, std::function<bool()> give_up = {});
 
   void execute(const Command& command);  ///< errors become the frame's message
   bool running() const { return running_; }
@@ -36,12 +37,16 @@ class SessionCore {
 
  private:
   struct Executor;
+  /// Lockstep: takes every lane to where `leader` stopped, or to where the last one has got.
+  void align(const Lane* leader);
+  void save_export(const command::Export&);
   void rebuild();
   void open(const std::string& name);
   std::vector<Lane*> chosen();  ///< every lane in lockstep, else the focused one
   void say(std::string message, bool error = false);
 
   SessionOptions options_;
+  std::function<bool()> give_up_;
   GuestSource source_;
   const CostProfile* run_profile_;    ///< drives the guest's clock
   const CostProfile* price_profile_;  ///< prices what is shown
@@ -54,6 +59,7 @@ class SessionCore {
   std::size_t focus_ = 0;
   std::optional<u32> disassemble_at_;
   u32 walk_address_ = 0xC0100000;
+  bool show_frame_map_ = false;
   std::string message_;
   bool message_is_error_ = false;
   u64 serial_ = 0;
@@ -71,11 +77,14 @@ class Session {
  private:
   void simulate(const std::stop_token& stop);
 
+  std::atomic<bool> ending_{false};
   SessionCore core_;
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   std::vector<Command> queue_;
   std::atomic<std::shared_ptr<const Frame>> frame_;
+  mutable std::atomic<bool> seen_{
+      true};  ///< the newest frame has been asked for: another one is worth making
   std::jthread thread_;
 };
 

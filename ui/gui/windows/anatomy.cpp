@@ -6,6 +6,7 @@
 
 #include "hypervisor/cost_profile.h"
 #include "ui/gui/context.h"
+#include "ui/model/source_line.h"
 
 namespace ringside::gui {
 namespace {
@@ -32,15 +33,13 @@ std::string_view why(const ExitReasonInfo& reason, Mode mode) {
   }
 }
 
-std::string_view source_of(Mode mode) {
-  switch (mode) {
-    case Mode::Trap: return "hypervisor/trap/";
-    case Mode::Para: return "hypervisor/para/";
-    case Mode::Hvm: return "hypervisor/hvm/";
-    case Mode::Kvm: return "hypervisor/kvm/";
-    case Mode::Native: return "hypervisor/bare_metal.cpp";
-  }
-  return {};
+/// The text of the instruction at `eip`, if the windows have it.
+std::string instruction_at(const model::LaneFrame& lane, u32 eip) {
+  const auto& rows = lane.disassembly;
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.address == eip; });
+  if (row != rows.end()) return fmt::format("{} {}", row->mnemonic, row->operands);
+  const bool last = lane.events && !lane.events->empty() && lane.events->back().eip == eip;
+  return last ? lane.last_exit_instruction : "";
 }
 
 void paragraph(Context& c, const char* name, std::string_view heading, std::string_view text) {
@@ -73,7 +72,7 @@ void table(Context& c, const std::vector<Step>& parts, const CostProfile& prices
   ImGui::TableSetupColumn("times", 0, 0.6f);
   ImGui::TableSetupColumn("cycles", 0, 0.9f);
   ImGui::TableSetupColumn("paid under", 0, 1);
-  ImGui::TableHeadersRow();
+  header_row(c.layout);
   for (const Step& s : parts) {
     ImGui::TableNextRow();
     ImGui::TableSetColumnIndex(0);
@@ -85,6 +84,7 @@ void table(Context& c, const std::vector<Step>& parts, const CostProfile& prices
     text_in(c.layout, "cycles", grouped(s.cycles), palette().text);
     ImGui::TableSetColumnIndex(3);
     text_in(c.layout, "bucket", name(bucket(s.event)), palette().dim);
+    tooltip(glossary(name(bucket(s.event))));
   }
   ImGui::EndTable();
 }
@@ -118,14 +118,21 @@ void draw_anatomy(Context& c, Rect rect) {
   text_in(c.layout, "anatomy.reason", reason.name, text(lane->mode));
   ImGui::PopFont();
   text_in(c.layout, "anatomy.where",
-          fmt::format("{}: exit {} at guest instruction {}, EIP {:08x}, guest ring {}, detail {:x}",
-                      title(lane->mode), grouped(exit->index), grouped(exit->instruction), exit->eip,
-                      exit->cpl, exit->detail),
+          fmt::format("{}: exit {} at guest instruction {}, guest ring {}, detail {:x}", title(lane->mode),
+                      grouped(exit->index), grouped(exit->instruction), exit->cpl, exit->detail),
           palette().dim);
+  ImGui::PushFont(c.fonts.data);
+  text_in(c.layout, "anatomy.instruction",
+          fmt::format("{:08x}  {}", exit->eip, instruction_at(*lane, exit->eip)), palette().text);
+  ImGui::PopFont();
+  tooltip("The guest instruction at which the processor left the guest");
   paragraph(c, "anatomy.what", "What it is", reason.what);
   paragraph(c, "anatomy.why", "Why here", why(reason, lane->mode));
-  paragraph(c, "anatomy.does", "What the monitor did",
-            fmt::format("{} Source: {}", reason.monitor_does, source_of(lane->mode)));
+  paragraph(c, "anatomy.does", "What the monitor did", reason.monitor_does);
+  text_in(c.layout, "anatomy.source",
+          fmt::format("{}  {}", model::source_line(exit->handler), model::function_name(exit->handler)),
+          palette().good);
+  tooltip("The line of Ringside's own source that handled this exit: read it");
   ImGui::Spacing();
   text_in(c.layout, "anatomy.total", fmt::format("{} modelled cycles ({})", grouped(total), c.frame.profile),
           palette().text);

@@ -4,6 +4,15 @@
 #include "ui/gui/context.h"
 
 namespace ringside::gui {
+namespace {
+
+struct VmcsRow {
+  std::string_view field;
+  std::string value;
+  std::string_view meaning;
+};
+
+}  // namespace
 
 void draw_devices(Context& c, Rect rect) {
   if (!begin_pane(c.layout, "devices", "Devices and screen", rect)) return end_pane();
@@ -39,30 +48,41 @@ void draw_vmcs(Context& c, Rect rect) {
   }
   const Vmcs& v = *lane->vmcs;
   const auto yes = [](bool b) { return std::string(b ? "exits" : "-"); };
-  const std::array<std::pair<std::string_view, std::string>, 16> rows{{
-      {"external interrupt", yes(v.external_interrupt_exiting)},
-      {"interrupt window", yes(v.interrupt_window_exiting)},
-      {"HLT", yes(v.hlt_exiting)},
-      {"INVLPG", yes(v.invlpg_exiting)},
-      {"RDTSC", yes(v.rdtsc_exiting)},
-      {"MOV to CR3", yes(v.cr3_load_exiting)},
-      {"MOV from CR3", yes(v.cr3_store_exiting)},
-      {"MOV DR", yes(v.mov_dr_exiting)},
-      {"I/O", v.use_io_bitmaps ? "by bitmap" : yes(v.unconditional_io_exiting)},
-      {"descriptor tables", yes(v.descriptor_table_exiting)},
-      {"exception bitmap", fmt::format("{:08x}", v.exception_bitmap)},
-      {"CR0 mask / shadow", fmt::format("{:08x} / {:08x}", v.cr0_guest_host_mask, v.cr0_read_shadow)},
-      {"CR4 mask / shadow", fmt::format("{:08x} / {:08x}", v.cr4_guest_host_mask, v.cr4_read_shadow)},
-      {"EPT", v.enable_ept ? fmt::format("root {:x}, {} levels", v.ept_root.value, v.ept_levels) : "off"},
-      {"TSC offset", fmt::format("{:x}", v.tsc_offset)},
-      {"event to inject", v.entry_event ? fmt::format("vector {}", v.entry_event->vector) : "none"},
+  const std::array<VmcsRow, 16> rows{{
+      {"external interrupt", yes(v.external_interrupt_exiting),
+       "A physical interrupt takes the processor away from the guest."},
+      {"interrupt window", yes(v.interrupt_window_exiting),
+       "Set while an interrupt waits: exit as soon as the guest can take one."},
+      {"HLT", yes(v.hlt_exiting), "The guest has nothing to do."},
+      {"INVLPG", yes(v.invlpg_exiting), "Needed with shadow paging; with EPT the guest flushes for itself."},
+      {"RDTSC", yes(v.rdtsc_exiting), "Off: the processor adds the TSC offset by itself."},
+      {"MOV to CR3", yes(v.cr3_load_exiting),
+       "Needed with shadow paging; with EPT the guest's address spaces are its own business."},
+      {"MOV from CR3", yes(v.cr3_store_exiting), "Needed with shadow paging."},
+      {"MOV DR", yes(v.mov_dr_exiting), "Debug registers."},
+      {"I/O", v.use_io_bitmaps ? "by bitmap" : yes(v.unconditional_io_exiting),
+       "IN, OUT, INS, OUTS: a bit for each port, or all of them."},
+      {"descriptor tables", yes(v.descriptor_table_exiting), "LGDT, SGDT, LIDT and their like."},
+      {"exception bitmap", fmt::format("{:08x}", v.exception_bitmap),
+       "A bit for each exception that exits instead of going through the guest's IDT. Bit 14 is #PF."},
+      {"CR0 mask / shadow", fmt::format("{:08x} / {:08x}", v.cr0_guest_host_mask, v.cr0_read_shadow),
+       "Bits in the mask are the monitor's: the guest reads the shadow, and writing a different value "
+       "exits."},
+      {"CR4 mask / shadow", fmt::format("{:08x} / {:08x}", v.cr4_guest_host_mask, v.cr4_read_shadow),
+       "As for CR0."},
+      {"EPT", v.enable_ept ? fmt::format("root {:x}, {} levels", v.ept_root.value, v.ept_levels) : "off",
+       "Nested page tables: guest-physical to machine addresses."},
+      {"TSC offset", fmt::format("{:x}", v.tsc_offset), "What RDTSC adds in the guest."},
+      {"event to inject", v.entry_event ? fmt::format("vector {}", v.entry_event->vector) : "none",
+       "Delivered through the guest's IDT at the next entry."},
   }};
   ImGui::PushFont(c.fonts.data);
   if (ImGui::BeginTable("vmcs", 2, ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
-    for (const auto& [field, value] : rows) {
+    for (const auto& [field, value, meaning] : rows) {
       ImGui::TableNextRow();
       ImGui::TableSetColumnIndex(0);
-      text_in(c.layout, "field", field, palette().dim);
+      text_in(c.layout, fmt::format("vmcs.{}", field).c_str(), field, palette().dim);
+      tooltip(meaning);
       ImGui::TableSetColumnIndex(1);
       text_in(c.layout, "value", value, palette().text);
     }

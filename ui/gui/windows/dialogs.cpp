@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "hypervisor/exit_reason.h"
 #include "ui/gui/context.h"
@@ -16,21 +17,30 @@ constexpr std::array<std::pair<Kind, const char*>, 5> kKinds{{{Kind::Address, "a
                                                               {Kind::Reason, "exit reason"},
                                                               {Kind::Cr3, "CR3 changes"}}};
 
-constexpr std::array<std::pair<const char*, const char*>, 14> kKeys{
+constexpr std::array<std::pair<const char*, const char*>, 18> kKeys{
     {{"F5", "run or pause"},
      {"Shift+F5", "stop and reset"},
+     {"F6, Shift+F6", "focus the next, the previous technique"},
      {"F9", "breakpoint at the current instruction"},
      {"F10", "to the next trap"},
      {"F11", "step one instruction"},
      {"Shift+F11", "step back"},
      {"Ctrl+R", "reset"},
-     {"Ctrl+G", "go to an address"},
+     {"Ctrl+G", "show the code at an address"},
+     {"Ctrl+I", "go to a guest instruction, back or forward"},
      {"Ctrl+B", "breakpoints"},
      {"Ctrl+O", "open a guest"},
+     {"Ctrl+E", "export what is on screen"},
      {"Ctrl+1 2 3", "Compare, Inspect, Memory"},
      {"Ctrl+L", "lab panel"},
      {"Tab, arrows, Space", "every control by keyboard"},
-     {"F1", "this list"}}};
+     {"Alt", "the menus"},
+     {"F1", "this list, and the selection explained"}}};
+
+std::string file_stem(const std::string& guest) {
+  const std::size_t slash = guest.find_last_of('/');
+  return slash == std::string::npos ? guest : guest.substr(slash + 1);
+}
 
 bool dialog(Context& c, const char* name, const char* title, bool* open) {
   const ImVec2 size = ImGui::GetIO().DisplaySize;
@@ -66,19 +76,33 @@ void open_dialog(Context& c) {
 
 void add_row(Context& c) {
   ImGui::SetNextItemWidth(ImGui::GetFontSize() * 9);
-  if (ImGui::BeginCombo("##kind", kKinds[static_cast<std::size_t>(c.ui.breakpoint_kind)].second)) {
-    for (std::size_t i = 0; i < kKinds.size(); ++i)
+  const bool kinds =
+      ImGui::BeginCombo("##kind", kKinds[static_cast<std::size_t>(c.ui.breakpoint_kind)].second);
+  c.layout.add("breakpoints.kind");
+  if (kinds) {
+    for (std::size_t i = 0; i < kKinds.size(); ++i) {
       if (ImGui::Selectable(kKinds[i].second)) c.ui.breakpoint_kind = static_cast<int>(i);
+      c.layout.add_popup(fmt::format("breakpoints.kind.{}", kKinds[i].second));
+    }
     ImGui::EndCombo();
   }
+  tooltip(
+      "A port stops where a monitor sees the access: bare metal has none, and a paravirtual guest uses "
+      "rings. CR3 changes are "
+      "found by single steps, which is slow.");
   const Kind kind = kKinds[static_cast<std::size_t>(c.ui.breakpoint_kind)].first;
   ImGui::SameLine();
   if (kind == Kind::Reason) {
     ImGui::SetNextItemWidth(ImGui::GetFontSize() * 14);
-    if (ImGui::BeginCombo("##reason", "when ...")) {
-      for (const ExitReasonInfo& row : exit_reasons())
+    const bool reasons = ImGui::BeginCombo("##reason", "add an exit reason", ImGuiComboFlags_HeightLargest);
+    c.layout.add("breakpoints.reason");
+    if (reasons) {
+      for (const ExitReasonInfo& row : exit_reasons()) {
         if (ImGui::Selectable(std::string(row.name).c_str()))
           c.send(model::command::AddBreakpoint{kind, static_cast<u32>(row.reason)});
+        c.layout.add_popup(fmt::format("breakpoints.reason.{}", row.name));
+        tooltip(row.what);
+      }
       ImGui::EndCombo();
     }
     return;
@@ -113,8 +137,82 @@ void breakpoints_dialog(Context& c) {
   ImGui::End();
 }
 
+void export_dialog(Context& c) {
+  using What = model::command::Export::What;
+  if (dialog(c, "export", "Export what is on screen", &c.ui.show_export)) {
+    if (!c.ui.export_path[0])
+      *fmt::format_to_n(c.ui.export_path, sizeof c.ui.export_path - 1, "ringside-{}",
+                        file_stem(c.frame.guest))
+           .out = 0;
+    ImGui::SetNextItemWidth(ImGui::GetFontSize() * 28);
+    ImGui::InputTextWithHint("##path", "file name without its ending", c.ui.export_path,
+                             sizeof c.ui.export_path);
+    c.layout.add("export.path");
+    const std::string path = c.ui.export_path;
+    const auto row = [&](const char* name, const char* label, const char* tip, std::optional<What> what) {
+      if (!button(c.layout, fmt::format("export.{}", name).c_str(), label, tip, !path.empty())) return;
+      c.ui.notice.clear();
+      if (what)
+        c.send(model::command::Export{*what, fmt::format("{}.{}", path, name)});
+      else
+        c.ui.save_picture = fmt::format("{}.{}", path, name);
+    };
+    row("csv", "Comparison, CSV", "One line for each technique: opens in a spreadsheet", What::ComparisonCsv);
+    ImGui::SameLine();
+    row("json", "Comparison, JSON", "ringside/compare/v1, as `ringside compare --json` prints it",
+        What::ComparisonJson);
+    ImGui::SameLine();
+    row("png", "Picture, PNG", "This window as it is", std::nullopt);
+    ImGui::SameLine();
+    row("trace.json", "Timeline, trace",
+        "Every exit so far as a Chrome trace, a process for each technique: open it in "
+        "https://ui.perfetto.dev. "
+        "The run is replayed for it.",
+        What::Trace);
+    const std::string& said = c.ui.notice.empty() ? c.frame.message : c.ui.notice;
+    text_in(c.layout, "export.message",
+            said.empty() ? "the files go to the folder that Ringside was started in" : said,
+            c.frame.message_is_error ? palette().bad : palette().dim, ImGui::GetFontSize() * 36);
+  }
+  ImGui::End();
+}
+
+void go_to_dialog(Context& c) {
+  if (dialog(c, "seek", "Go to a guest instruction", &c.ui.show_go_to)) {
+    ImGui::TextUnformatted("Every technique is taken there, back or forward.");
+    if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
+    ImGui::SetNextItemWidth(ImGui::GetFontSize() * 12);
+    const bool entered =
+        ImGui::InputTextWithHint("##instruction", "number, decimal", c.ui.seek, sizeof c.ui.seek,
+                                 ImGuiInputTextFlags_CharsDecimal | ImGuiInputTextFlags_EnterReturnsTrue);
+    c.layout.add("seek.instruction");
+    ImGui::SameLine();
+    if ((button(c.layout, "seek.go", "Go", "By the nearest snapshot and deterministic replay") || entered) &&
+        c.ui.seek[0]) {
+      c.send(model::command::Seek{std::strtoull(c.ui.seek, nullptr, 10)});
+      c.ui.show_go_to = false;
+    }
+  }
+  ImGui::End();
+}
+
+/// What is selected, in plain words.
+void explain_selection(Context& c) {
+  if (!c.ui.selection) {
+    ImGui::TextDisabled("Nothing is selected. Select an exit in the list, or point at any word.");
+    return;
+  }
+  const ExitReasonInfo& row = info(c.ui.selection->exit.reason);
+  ImGui::PushTextWrapPos(ImGui::GetFontSize() * 34);
+  ImGui::TextUnformatted(fmt::format("Selected: {}. {} {}", row.name, row.what, row.monitor_does).c_str());
+  ImGui::PopTextWrapPos();
+  c.layout.add("keys.selection");
+}
+
 void keys_dialog(Context& c) {
-  if (dialog(c, "keys", "Keys", &c.ui.show_keys) && ImGui::BeginTable("keys", 2)) {
+  const bool visible = dialog(c, "keys", "Keys, and what is selected", &c.ui.show_keys);
+  if (visible) explain_selection(c);
+  if (visible && ImGui::BeginTable("keys", 2)) {
     for (auto [key, what] : kKeys) {
       ImGui::TableNextRow();
       ImGui::TableSetColumnIndex(0);
@@ -133,6 +231,8 @@ void draw_dialogs(Context& c) {
   if (c.ui.show_open) open_dialog(c);
   if (c.ui.show_breakpoints) breakpoints_dialog(c);
   if (c.ui.show_keys) keys_dialog(c);
+  if (c.ui.show_export) export_dialog(c);
+  if (c.ui.show_go_to) go_to_dialog(c);
 }
 
 }  // namespace ringside::gui

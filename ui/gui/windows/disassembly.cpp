@@ -67,7 +67,7 @@ void draw_disassembly(Context& c, Rect rect) {
     if (roomy) ImGui::TableSetupColumn("bytes", 0, em * 20);
     ImGui::TableSetupColumn("instruction", ImGuiTableColumnFlags_WidthStretch);
     ImGui::TableSetupColumn("note", 0, em * (roomy ? 16 : 10));
-    ImGui::TableHeadersRow();
+    header_row(c.layout);
     const u32 here = lane->guest.seg[CS].base + lane->guest.eip;
     for (const auto& row : lane->disassembly) {
       ImGui::TableNextRow();

@@ -30,7 +30,7 @@ void table(Context& c, const std::vector<const ExitRecord*>& rows) {
   ImGui::TableSetupColumn("exit", 0, 2.2f);
   ImGui::TableSetupColumn("eip", 0, 1);
   ImGui::TableSetupColumn("cycles", 0, 0.8f);
-  ImGui::TableHeadersRow();
+  header_row(c.layout);
   ImGuiListClipper clipper;
   clipper.Begin(static_cast<int>(rows.size()));
   while (clipper.Step()) {
@@ -48,6 +48,7 @@ void table(Context& c, const std::vector<const ExitRecord*>& rows) {
       if (i == clipper.DisplayStart) c.layout.add_row("events.first");
       ImGui::TableSetColumnIndex(1);
       text_in(c.layout, "exit", info(e.reason).name, palette().text);
+      tooltip(info(e.reason).what);
       ImGui::TableSetColumnIndex(2);
       text_in(c.layout, "eip", fmt::format("{:08x}", e.eip), palette().dim);
       ImGui::TableSetColumnIndex(3);

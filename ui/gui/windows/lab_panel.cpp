@@ -25,6 +25,31 @@ void step(Context& c, const model::LabStep& s, std::size_t index) {
     c.ui.highlight = s.show;
 }
 
+/// What is still missing, and why.
+void check(Context& c, const model::Lab& lab) {
+  if (button(c.layout, "lab.check", "Check", "Is the lab done? If not, what is missing"))
+    c.ui.lab_checked = true;
+  if (!c.ui.lab_checked) return;
+  std::size_t done = 0;
+  const model::LabStep* missing = nullptr;
+  for (const model::LabStep& s : lab.steps) {
+    const bool ok = s.done(c.frame);
+    done += ok;
+    if (!ok && !missing) missing = &s;
+  }
+  const bool predicted = c.ui.prediction[0];
+  if (!missing && predicted)
+    wrapped(fmt::format("✓ Done: {} of {} steps, and a prediction to compare.", done, lab.steps.size()),
+            palette().good);
+  else if (missing)
+    wrapped(
+        fmt::format("Not yet, {} of {} steps: {}. {}", done, lab.steps.size(), missing->text, missing->hint),
+        palette().bad);
+  else
+    wrapped("The steps are done. Write down a prediction: that is where the learning is.", palette().bad);
+  c.layout.add(!missing && predicted ? "lab.passed" : "lab.missing");
+}
+
 /// A frame around the widget that "show me" was asked for, until it is clicked.
 void draw_highlight(Context& c) {
   const Layout::Item* item = c.layout.find(c.ui.highlight);
@@ -51,7 +76,10 @@ void draw_labs(Context& c, Rect rect) {
   ImGui::SetNextItemWidth(-1);
   if (ImGui::BeginCombo("##lab", fmt::format("{}. {}", c.ui.lab + 1, lab.title).c_str())) {
     for (std::size_t i = 0; i < all.size(); ++i)
-      if (ImGui::Selectable(fmt::format("{}. {}", i + 1, all[i].title).c_str(), i == c.ui.lab)) c.ui.lab = i;
+      if (ImGui::Selectable(fmt::format("{}. {}", i + 1, all[i].title).c_str(), i == c.ui.lab)) {
+        c.ui.lab = i;
+        c.ui.lab_checked = false;
+      }
     ImGui::EndCombo();
   }
   c.layout.add("lab.choose");
@@ -64,6 +92,7 @@ void draw_labs(Context& c, Rect rect) {
   c.layout.add("lab.prediction");
   ImGui::Separator();
   for (std::size_t i = 0; i < lab.steps.size(); ++i) step(c, lab.steps[i], i);
+  check(c, lab);
   ImGui::Separator();
   const std::string answer = lab.answer(c.frame);
   if (answer.empty()) {

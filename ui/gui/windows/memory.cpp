@@ -1,10 +1,11 @@
-// Memory: the walk of one address with its reference count, guest and machine entries side by side with why,
-// and why the last page fault of the focused lane happened.
+// Memory: the walk of one address with its references counted, and guest, shadow and nested entries side by
+// side with why.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "cpu/ept.h"
 #include "cpu/paging.h"
 #include "ui/gui/context.h"
 
@@ -30,43 +31,62 @@ void address_bar(Context& c) {
     }
 }
 
-void walk_boxes(Context& c, const std::vector<model::WalkRow>& rows, ImU32 colour, std::string_view heading) {
-  text_in(c.layout, "walk.heading", heading, colour);
-  const float line = ImGui::GetTextLineHeight(), height = line * 3 + 10;
-  const float width = std::min(
-      ImGui::GetContentRegionAvail().x / static_cast<float>(std::max<std::size_t>(1, rows.size())) - 26,
-      ImGui::CalcTextSize("0").x * 34);
+/// One line of boxes, a reference each; returns the number of the last one.
+unsigned walk_line(Context& c, const std::vector<model::WalkRow>& rows, std::size_t widest, ImU32 colour,
+                   unsigned number, bool tall) {
+  const float line = ImGui::GetTextLineHeight(), height = line * (tall ? 3 : 2) + 8;
+  constexpr float kGap = 22;
+  const float room = ImGui::GetContentRegionAvail().x;
+  const float width = std::min(room / static_cast<float>(std::max<std::size_t>(1, widest)) - kGap,
+                               ImGui::CalcTextSize("0").x * 34);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   ImVec2 at = ImGui::GetCursorScreenPos();
   for (std::size_t i = 0; i < rows.size(); ++i) {
+    const model::WalkRow& row = rows[i];
     const ImVec2 end{at.x + width, at.y + height};
+    const ImU32 edge = row.nested ? palette().good : colour;
     draw.AddRectFilled(at, end, palette().background, 4);
-    draw.AddRect(at, end, colour, 4, 0, 1.5f);
-    const std::array<std::string, 3> lines{
-        fmt::format("{}. {}", i + 1, rows[i].table),
-        rows[i].is_entry ? fmt::format("[{:x}] = {:08x}", rows[i].address, rows[i].entry)
-                         : fmt::format("guest-physical {:x}", rows[i].address),
-        rows[i].meaning};
-    for (std::size_t l = 0; l < lines.size(); ++l) {
-      ImGui::SetCursorScreenPos({at.x + 6, at.y + 4 + line * static_cast<float>(l)});
+    draw.AddRect(at, end, edge, 4, 0, 1.5f);
+    const std::array<std::string, 3> lines{fmt::format("{}. {}", ++number, row.table),
+                                           fmt::format("[{:x}] = {:08x}", row.address, row.entry),
+                                           row.meaning};
+    for (std::size_t l = 0; l < (tall ? 3 : 2); ++l) {
+      ImGui::SetCursorScreenPos({at.x + 6, at.y + 3 + line * static_cast<float>(l)});
       text_in(c.layout, "walk.box", lines[l], l == 0 ? palette().text : palette().dim, width - 12);
+      tooltip(fmt::format("{}\n{}\n{}", lines[0], lines[1], lines[2]));
     }
-    if (i + 1 < rows.size()) draw.AddText({end.x + 7, (at.y + end.y - line) / 2}, palette().text, "→");
-    at.x = end.x + 26;
+    if (i + 1 < rows.size()) draw.AddText({end.x + 5, (at.y + end.y - line) / 2}, palette().text, "→");
+    at.x = end.x + kGap;
   }
-  ImGui::SetCursorScreenPos({ImGui::GetWindowPos().x + ImGui::GetStyle().WindowPadding.x, at.y + height + 6});
+  ImGui::SetCursorScreenPos(
+      {ImGui::GetWindowPos().x + ImGui::GetStyle().WindowPadding.x - ImGui::GetScrollX(), at.y + height + 4});
+  return number;
 }
 
-bool is_page_exit(ExitReason reason) {
-  const ExitTopic topic = info(reason).topic;
-  return topic == ExitTopic::PageTables || topic == ExitTopic::PageFaults;
+void hardware_walk(Context& c, const model::PageWalkView& walk) {
+  const bool nested = walk.hardware.size() > 1;
+  text_in(c.layout, "walk.heading",
+          nested ? "what the processor walks: each address of the guest's through the nested tables"
+                 : "what the processor walks",
+          palette().warning);
+  std::size_t widest = 1;
+  for (const auto& line : walk.hardware) widest = std::max(widest, line.size());
+  unsigned number = 0;
+  for (const auto& line : walk.hardware)
+    number = walk_line(c, line, widest, palette().warning, number, !nested);
 }
 
 std::string bits(std::optional<u32> entry) {
-  if (!entry) return "-";
+  if (!entry) return "";
   if (!(*entry & pte::P)) return fmt::format("{:08x} -----", *entry);
   return fmt::format("{:08x} P{}{}{}{}", *entry, *entry & pte::W ? 'W' : '-', *entry & pte::U ? 'U' : '-',
                      *entry & pte::A ? 'A' : '-', *entry & pte::D ? 'D' : '-');
+}
+
+std::string nested_bits(std::optional<u64> entry) {
+  if (!entry) return "";
+  return fmt::format("{:x} {}{}{}", *entry & ~u64{0xFFF}, *entry & ept::R ? 'R' : '-',
+                     *entry & ept::W ? 'W' : '-', *entry & ept::X ? 'X' : '-');
 }
 
 }  // namespace
@@ -77,8 +97,10 @@ void draw_page_walk(Context& c, Rect rect) {
   if (const auto* lane = c.focused(); lane && lane->state != model::LaneState::Unavailable) {
     const auto& walk = lane->walk;
     ImGui::PushFont(c.fonts.data);
-    walk_boxes(c, walk.guest, palette().accent, fmt::format("the guest's tables for {:08x}", walk.address));
-    walk_boxes(c, walk.hardware, palette().warning, "what the processor walks");
+    text_in(c.layout, "walk.heading", fmt::format("the guest's own tables for {:08x}", walk.address),
+            palette().accent);
+    walk_line(c, walk.guest, 2, palette().accent, 0, true);
+    hardware_walk(c, walk);
     ImGui::PopFont();
     ImGui::PushTextWrapPos();
     ImGui::TextUnformatted(walk.verdict.c_str());
@@ -92,63 +114,36 @@ void draw_mappings(Context& c, Rect rect) {
   if (!begin_pane(c.layout, "mappings", "Page-table entries side by side", rect)) return end_pane();
   const auto* lane = c.focused();
   ImGui::PushFont(c.fonts.data);
+  const bool shadow = lane && lane->mode == Mode::Trap, nested = lane && lane->vmcs && lane->vmcs->enable_ept;
   if (lane && ImGui::BeginTable(
-                  "mappings", 4,
+                  shadow   ? "with shadow"
+                  : nested ? "with nested"
+                           : "mappings",
+                  shadow || nested ? 4 : 3,
                   ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
     ImGui::TableSetupScrollFreeze(0, 1);
     ImGui::TableSetupColumn("page", 0, 0.8f);
-    ImGui::TableSetupColumn("guest entry", 0, 1.3f);
-    ImGui::TableSetupColumn("in use", 0, 1.3f);
+    ImGui::TableSetupColumn("guest's entry", 0, 1.3f);
+    if (shadow) ImGui::TableSetupColumn("shadow entry", 0, 1.3f);
+    if (nested) ImGui::TableSetupColumn("nested entry", 0, 1.3f);
     ImGui::TableSetupColumn("why", 0, 3);
-    ImGui::TableHeadersRow();
+    header_row(c.layout);
     for (const auto& m : lane->mappings) {
       ImGui::TableNextRow();
-      ImGui::TableSetColumnIndex(0);
+      ImGui::TableNextColumn();
       text_in(c.layout, "page", fmt::format("{:08x}", m.linear), palette().text);
-      ImGui::TableSetColumnIndex(1);
-      text_in(c.layout, "guest", bits(m.guest_entry), palette().text);
-      ImGui::TableSetColumnIndex(2);
-      text_in(c.layout, "machine", bits(m.machine_entry),
-              m.guest_entry == m.machine_entry ? palette().dim : palette().warning);
-      ImGui::TableSetColumnIndex(3);
+      ImGui::TableNextColumn();
+      text_in(c.layout, "guest", bits(m.guest), palette().text);
+      if (shadow || nested) {
+        ImGui::TableNextColumn();
+        text_in(c.layout, "machine", shadow ? bits(m.shadow) : nested_bits(m.nested), palette().warning);
+      }
+      ImGui::TableNextColumn();
       text_in(c.layout, "why", m.why, palette().dim);
     }
     ImGui::EndTable();
   }
   ImGui::PopFont();
-  end_pane();
-}
-
-void draw_fault_reason(Context& c, Rect rect) {
-  if (!begin_pane(c.layout, "fault", "Why did it fault?", rect)) return end_pane();
-  const auto* lane = c.focused();
-  const auto is_fault = [](const ExitRecord& e) { return is_page_exit(e.reason) && e.detail; };
-  const ExitRecord* fault = nullptr;
-  if (lane && lane->events) {
-    const auto it = std::find_if(lane->events->rbegin(), lane->events->rend(), is_fault);
-    if (it != lane->events->rend()) fault = &*it;
-  }
-  ImGui::PushTextWrapPos();
-  if (!fault) {
-    ImGui::TextUnformatted(lane && lane->mode == Mode::Native
-                               ? "Bare metal: page faults go straight to the guest's own handler."
-                               : "No exit for a page has been recorded yet. Run the guest.");
-  } else {
-    const ExitReasonInfo& reason = info(fault->reason);
-    ImGui::TextUnformatted(
-        fmt::format("Address {:08x}, at EIP {:08x}, guest ring {}.", fault->detail, fault->eip, fault->cpl)
-            .c_str());
-    ImGui::Bullet();
-    ImGui::TextUnformatted(fmt::format("{}: {}", reason.name, reason.what).c_str());
-    ImGui::Bullet();
-    ImGui::TextUnformatted(reason.monitor_does.data(),
-                           reason.monitor_does.data() + reason.monitor_does.size());
-    ImGui::Bullet();
-    ImGui::TextUnformatted(fmt::format("cost: {} modelled cycles", grouped(fault->cycles)).c_str());
-    if (button(c.layout, "fault.walk", "Walk this address", "Show its page walk now"))
-      c.send(model::command::WalkAddress{fault->detail});
-  }
-  ImGui::PopTextWrapPos();
   end_pane();
 }
 

@@ -64,6 +64,11 @@ void stacked_bar(Context& c, const LaneFrame& lane, double scale, float width) {
   ImGui::EndTooltip();
 }
 
+std::string_view topic_meaning(ExitTopic topic) {
+  return glossary(topic == ExitTopic::Devices ? "device I/O"
+                                              : name(topic));  // "devices" is a part of the cost, too
+}
+
 void topic_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
   const float label = ImGui::CalcTextSize("system calls   ").x, number = ImGui::CalcTextSize("000 000 000").x;
   ImDrawList& draw = *ImGui::GetWindowDrawList();
@@ -73,6 +78,7 @@ void topic_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
     const ImVec2 at = ImGui::GetCursorScreenPos();
     text_in(c.layout, "topic", name(static_cast<ExitTopic>(i)), count ? palette().text : palette().dim,
             label);
+    tooltip(topic_meaning(static_cast<ExitTopic>(i)));
     const float room = width - label - number - 8;
     const float bar = most ? std::max(count ? 2.0f : 0.0f, room * static_cast<float>(count) / most) : 0;
     draw.AddRectFilled({at.x + label, at.y + 3}, {at.x + label + bar, at.y + ImGui::GetTextLineHeight() - 2},

@@ -9,7 +9,9 @@ namespace {
 void row(Context& c, std::string_view name, const std::string& virtual_value, const std::string& real_value) {
   ImGui::TableNextRow();
   ImGui::TableSetColumnIndex(0);
-  text_in(c.layout, "register", name, palette().dim);
+  text_in(c.layout, name.empty() ? "register" : fmt::format("register.{}", name).c_str(), name,
+          palette().dim);
+  tooltip(glossary(name));
   ImGui::TableSetColumnIndex(1);
   text_in(c.layout, "virtual", virtual_value, palette().text);
   ImGui::TableSetColumnIndex(2);
@@ -51,7 +53,7 @@ void draw_registers(Context& c, Rect rect) {
     ImGui::TableSetupColumn("", 0, 0.8f);
     ImGui::TableSetupColumn("virtual", 0, 1.2f);
     ImGui::TableSetupColumn("real", 0, 1.4f);
-    ImGui::TableHeadersRow();
+    header_row(c.layout);
     constexpr std::array<std::string_view, 8> kGpr{"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"};
     row(c, "EIP", hex(v.eip), hex(r.eip));
     row(c, "EFLAGS", hex(v.eflags), hex(r.eflags));

@@ -1,4 +1,4 @@
-#include "ui/cli/report_data.h"
+#include "ui/model/report_data.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "ui/model/kvm_json.h"
 
-namespace ringside::cli {
+namespace ringside {
 namespace {
 
 constexpr std::size_t kBuckets = static_cast<std::size_t>(Bucket::kCount);
@@ -98,4 +98,4 @@ std::string compare_csv(const std::vector<RunReport>& reports) {
   return out;
 }
 
-}  // namespace ringside::cli
+}  // namespace ringside

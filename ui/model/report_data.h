@@ -13,7 +13,7 @@
 
 #include "hypervisor/run_report.h"
 
-namespace ringside::cli {
+namespace ringside {
 
 using Json = nlohmann::ordered_json;
 
@@ -25,4 +25,4 @@ std::string dump(const Json&);
 /// RFC 4180, one line per mode; a column of samples for each exit reason that occurs in any of them.
 std::string compare_csv(const std::vector<RunReport>&);
 
-}  // namespace ringside::cli
+}  // namespace ringside

@@ -1,0 +1,116 @@
+// What the windows cost: frames a second of the software rasteriser while four techniques run at full speed,
+// and their speed against the same runs without windows. Pinned to one core, so that drawing and simulation
+// share it as on a slow machine.
+//
+// usage: bench_gui [SECONDS] [WxH]
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include "ui/gui/app.h"
+#include "ui/gui/pace.h"
+#include "ui/gui/platform.h"
+#include "ui/model/session.h"
+
+using namespace ringside;
+using namespace ringside::gui;
+using SteadyClock = std::chrono::steady_clock;
+
+namespace {
+
+double seconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+/// What `ringside run` would need for so many instructions.
+double headless_seconds(const model::SessionOptions& options, Mode mode, u64 instructions) {
+  const GuestSource source = find_guest(options.guest, {}, {});
+  VmConfig config;
+  config.mode = mode;
+  config.sensitive = options.sensitive;
+  config.command_line = options.command_line;
+  config.host.machine.disk = source.make_disk();
+  VirtualMachine vm(source.image_for(mode), config);
+  const auto start = SteadyClock::now();
+  vm.run({.instructions = instructions});
+  return seconds_since(start);
+}
+
+struct Drawing {
+  unsigned frames = 0;
+  double windows = 0, pixels = 0;  ///< seconds
+};
+
+Drawing draw_for(model::Session& session, double seconds, int width, int height) {
+  ImGui::CreateContext();
+  ImGui::GetIO().IniFilename = nullptr;
+  Drawing total;
+  {
+    App app(load_fonts(1));
+    apply_theme(Theme::Dark, 1);
+    Headless headless(width, height);
+    Pace pace;
+    const auto begin = SteadyClock::now();
+    while (seconds_since(begin) < seconds && session.frame()->running) {
+      const auto start = SteadyClock::now();
+      headless.begin_frame();
+      ImGui::NewFrame();
+      for (auto& c : app.draw(*session.frame(), {})) session.send(std::move(c));
+      total.windows += seconds_since(start);
+      const auto raster = SteadyClock::now();
+      headless.end_frame();
+      total.pixels += seconds_since(raster);
+      ++total.frames;
+      pace.wait(seconds_since(start));
+    }
+  }
+  ImGui::DestroyContext();
+  return total;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const double seconds = argc > 1 ? std::atof(argv[1]) : 5;
+  int width = 1600, height = 900;
+  if (argc > 2) std::sscanf(argv[2], "%dx%d", &width, &height);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  sched_setaffinity(0, sizeof one, &one);
+
+  const model::SessionOptions options{.guest = "kernel", .command_line = "run=primes 2000000,forkwait 2000"};
+  Drawing drawn;
+  model::FramePtr last;
+  double took = 0;
+  {
+    model::Session session(options);
+    session.send(model::command::Run{});
+    while (!session.frame()->running) std::this_thread::yield();
+    const auto start = SteadyClock::now();
+    drawn = draw_for(session, seconds, width, height);
+    session.send(model::command::Pause{});
+    while (session.frame()->running) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    took = seconds_since(start);
+    last = session.frame();
+  }
+  fmt::print(
+      "software rasteriser at {}x{}, one core: {:.1f} frames/s ({:.1f} ms windows + {:.1f} ms pixels each)\n",
+      width, height, drawn.frames / took, drawn.windows / drawn.frames * 1e3,
+      drawn.pixels / drawn.frames * 1e3);
+  double alone = 0;
+  for (const auto& lane : last->lanes) {
+    const double s = headless_seconds(options, lane.mode, lane.instructions);
+    alone += s;
+    fmt::print("{:<7} {:>12} instructions, {:6.1f} MIPS alone\n", name(lane.mode), lane.instructions,
+               static_cast<double>(lane.instructions) / s / 1e6);
+  }
+  fmt::print(
+      "all four with windows: {:.2f} s; alone, one after the other: {:.2f} s; speed {:.0f} % of headless\n",
+      took, alone, alone / took * 100);
+  return 0;
+}

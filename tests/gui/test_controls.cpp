@@ -1,0 +1,286 @@
+// Everything that controls the run, by widget name and by keyboard.
+#include <SDL_keycode.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/gui/driver.h"
+#include "ui/gui/settings.h"
+
+using namespace ringside;
+using namespace ringside::gui;
+
+namespace {
+
+const model::LaneFrame& lane(const Driver& d, Mode mode) {
+  for (const auto& l : d.last->lanes)
+    if (l.mode == mode) return l;
+  FAIL("no such lane");
+  return d.last->lanes.front();
+}
+
+void add_breakpoint(Driver& d, const std::string& kind, const std::string& value) {
+  d.press(SDLK_b, true);
+  d.click("breakpoints.kind");
+  d.click("breakpoints.kind." + kind);
+  if (kind == "exit reason") {
+    d.click("breakpoints.reason");
+    d.click("breakpoints.reason." + value);
+    return;
+  }
+  if (!value.empty()) {
+    d.click("breakpoints.value");
+    d.type(value);
+  }
+  d.click("breakpoints.add");
+}
+
+void run_to_stop(Driver& d) {
+  d.core.execute(model::command::Run{});
+  for (int i = 0; i < 2000 && d.core.running(); ++i) d.core.run_slice(0.1);
+  d.frame(2);
+  REQUIRE_FALSE(d.last->running);
+}
+
+bool explained(Driver& d, const std::string& widget) {
+  const bool ok = !d.hover(widget).empty();
+  if (!ok) UNSCOPED_INFO("without a word: " << widget);
+  return ok;
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+}  // namespace
+
+TEST_CASE("Breakpoints of every kind, set by hand, stop the guest where they should", "[oracle]") {
+  Driver d({.guest = "kernel", .command_line = "run=forkwait", .modes = {Mode::Trap}});
+  SECTION("address") {
+    d.core.execute(model::command::Seek{3'000'000});
+    d.frame();
+    const u32 address = lane(d, Mode::Trap).guest.eip;
+    d.core.execute(model::command::Reset{});
+    add_breakpoint(d, "address", fmt::format("{:x}", address));
+    run_to_stop(d);
+    CHECK(lane(d, Mode::Trap).guest.eip == address);
+    CHECK(lane(d, Mode::Trap).instructions <= 3'000'000);
+  }
+  SECTION("port") {
+    add_breakpoint(d, "port", "40");
+    run_to_stop(d);
+    CHECK(lane(d, Mode::Trap).events->back().reason == ExitReason::IoInstruction);
+    CHECK(lane(d, Mode::Trap).events->back().detail == 0x40);
+  }
+  SECTION("memory written") {
+    d.core.execute(model::command::Seek{3'000'000});
+    d.frame();
+    const u32 address = lane(d, Mode::Trap).guest.gpr[ESP] - 4;
+    add_breakpoint(d, "memory written", fmt::format("{:x}", address));
+    run_to_stop(d);
+    CHECK(d.last->message.find("breakpoint") != std::string::npos);
+    CHECK(lane(d, Mode::Trap).state != model::LaneState::Ended);
+  }
+  SECTION("exit reason") {
+    add_breakpoint(d, "exit reason", "INVLPG");
+    run_to_stop(d);
+    CHECK(lane(d, Mode::Trap).events->back().reason == ExitReason::Invlpg);
+  }
+  SECTION("CR3 changes") {
+    d.core.execute(model::command::Seek{2'000'000});
+    d.frame();
+    const u32 before = lane(d, Mode::Trap).guest.cr3;
+    add_breakpoint(d, "CR3 changes", "");
+    run_to_stop(d);
+    CHECK(lane(d, Mode::Trap).guest.cr3 != before);
+    CHECK(lane(d, Mode::Trap).state != model::LaneState::Ended);
+  }
+  CHECK(d.last->breakpoints.size() == 1);
+  d.click("breakpoints.remove");
+  CHECK(d.last->breakpoints.empty());
+}
+
+TEST_CASE("Lockstep takes every technique to the same guest instruction; off, only the focused one moves",
+          "[oracle]") {
+  Driver d({.guest = "kernel", .command_line = "run=forkwait"});
+  d.core.execute(model::command::Seek{1'000'000});
+  d.frame();
+  for (const auto& l : d.last->lanes) CHECK(l.instructions - 1'000'000 <= 1);
+  d.core.execute(model::command::Run{});
+  for (int i = 0; i < 20; ++i) {
+    d.core.run_slice(0.01);
+    d.frame();
+  }
+  d.core.execute(model::command::Pause{});
+  d.frame();
+  u64 least = ~u64{0}, most = 0;
+  for (const auto& l : d.last->lanes) {
+    least = std::min(least, l.instructions);
+    most = std::max(most, l.instructions);
+  }
+  CHECK(least > 1'000'000);
+  CHECK(most - least <= 2);
+  d.core.execute(model::command::Seek{1'000'000});
+  d.frame();
+  d.click("lockstep");
+  d.press(SDLK_F6);
+  const std::size_t focus = d.last->focus;
+  CHECK(focus == 1);
+  const auto before = d.last->lanes;
+  d.press(SDLK_F11);
+  for (std::size_t i = 0; i < before.size(); ++i)
+    CHECK((d.last->lanes[i].instructions > before[i].instructions) == (i == focus));
+}
+
+TEST_CASE("The keyboard reaches every view, dialog and technique", "[oracle]") {
+  Driver d({.guest = "hello"});
+  d.press(SDLK_3, true);
+  CHECK(d.app.ui.view == View::Memory);
+  d.press(SDLK_2, true);
+  CHECK(d.app.ui.view == View::Inspect);
+  d.press(SDLK_1, true);
+  CHECK(d.app.ui.view == View::Compare);
+  for (std::size_t i = 1; i <= d.last->lanes.size(); ++i) {
+    d.press(SDLK_F6);
+    CHECK(d.last->focus == i % d.last->lanes.size());
+  }
+  d.press(SDLK_F1);
+  CHECK(d.app.layout().panes().contains("keys"));
+  d.press(SDLK_F1);
+  for (const auto& [key, pane] :
+       {std::pair{SDLK_o, "open"}, {SDLK_b, "breakpoints"}, {SDLK_e, "export"}, {SDLK_i, "seek"}}) {
+    d.press(key, true);
+    INFO(pane);
+    CHECK(d.app.layout().panes().contains(pane));
+  }
+  d.click("seek.instruction");
+  d.type("20");
+  d.click("seek.go");
+  CHECK(lane(d, Mode::Native).instructions == 20);
+  d.press(SDLK_F9);
+  CHECK(d.last->breakpoints.size() == 1);
+  d.press(SDLK_F5, false, true);
+  CHECK(lane(d, Mode::Native).instructions == 0);
+}
+
+TEST_CASE("Words explain themselves when the pointer rests on them", "[oracle]") {
+  Driver d({.guest = "kernel", .command_line = "run=forkwait"});
+  d.core.execute(model::command::Seek{4'000'000});
+  d.core.execute(model::command::Focus{1});
+  d.frame(2);
+  for (const char* widget : {"guest",
+                             "run",
+                             "step",
+                             "next",
+                             "back",
+                             "reset",
+                             "speed",
+                             "profile",
+                             "lockstep",
+                             "view.Memory",
+                             "card.trap.title",
+                             "card.hvm.overhead",
+                             "card.trap.exits",
+                             "card.trap.bar",
+                             "topic",
+                             "register.EIP",
+                             "register.CR3",
+                             "header.virtual",
+                             "header.real",
+                             "header.exit",
+                             "rings.picture",
+                             "events.filter",
+                             "disassembly.goto",
+                             "timeline.area",
+                             "consoles.all"})
+    CHECK(explained(d, widget));
+  d.press(SDLK_2, true);
+  d.core.execute(model::command::Focus{3});
+  d.frame(2);
+  for (const char* widget : {"vmcs.EPT", "vmcs.HLT", "header.paid under", "bucket", "step"})
+    CHECK(explained(d, widget));
+  d.press(SDLK_3, true);
+  d.frame(2);
+  for (const char* widget :
+       {"header.guest's entry", "header.nested entry", "frames.map", "frames.kernel page", "walk.go"})
+    CHECK(explained(d, widget));
+}
+
+TEST_CASE("A dropped file opens, and one that cannot be opened says why and what to do", "[oracle]") {
+  const auto path = std::filesystem::temp_directory_path() / "ringside-dropped.bin";
+  std::ofstream(path, std::ios::binary)
+      << std::string("\xb0\x00\xe6\xf4\xf4", 5);  // mov al, 0; out f4h, al; hlt
+  Driver d({.guest = "hello"});
+  d.frame(1, Input{.dropped_files = {path.string()}});
+  d.frame();
+  CHECK(d.last->guest == path.string());
+  CHECK_FALSE(d.last->message_is_error);
+  d.press(SDLK_F5);
+  d.finish();
+  CHECK(lane(d, Mode::Native).state == model::LaneState::Ended);
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << "";
+  d.frame(1, Input{.dropped_files = {path.string()}});
+  d.frame();
+  CHECK(d.last->message_is_error);
+  CHECK(d.last->message.size() > 20);
+  std::filesystem::remove(path);
+}
+
+TEST_CASE("Borders move by the mouse, are remembered, and go back to where they were", "[oracle]") {
+  Driver d({.guest = "hello"});
+  const Rect before = d.app.layout().panes().at("registers");
+  d.drag("split.disassembly", {120, 0});
+  const Rect after = d.app.layout().panes().at("registers");
+  CHECK(after.x0 > before.x0 + 100);
+  const auto path = std::filesystem::temp_directory_path() / "ringside-test" / "settings.json";
+  REQUIRE(save_settings(path, remembered(d.app.ui, "hello", "", 1600, 900)));
+  std::string notice;
+  UiState again;
+  apply(load_settings(path, notice), again);
+  CHECK(again.splits == d.app.ui.splits);
+  CHECK(notice.empty());
+  d.click("menu.View");
+  d.click("menu.defaults");
+  d.frame(2);
+  CHECK(d.app.ui.splits.empty());
+  CHECK(std::abs(d.app.layout().panes().at("registers").x0 - before.x0) < 2);
+  CHECK(d.last->guest == "kernel");
+  std::filesystem::remove_all(path.parent_path());
+}
+
+TEST_CASE("What is on screen can be taken along: CSV, JSON, a picture and a trace", "[oracle]") {
+  const auto folder = std::filesystem::temp_directory_path() / "ringside-export";
+  std::filesystem::create_directories(folder);
+  Driver d({.guest = "hello"});
+  d.press(SDLK_F5);
+  d.finish();
+  d.press(SDLK_e, true);
+  std::snprintf(d.app.ui.export_path, sizeof d.app.ui.export_path, "%s", (folder / "x").c_str());
+  d.frame();
+  d.click("export.csv");
+  d.click("export.json");
+  d.click("export.trace.json");
+  d.click("export.png");
+  CHECK(d.app.ui.save_picture == (folder / "x.png").string());
+  const std::string csv = text_of(folder / "x.csv");
+  CHECK(csv.find("mode,status") == 0);
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 5);
+  const auto json = nlohmann::json::parse(text_of(folder / "x.json"));
+  CHECK(json["schema"] == "ringside/compare/v1");
+  CHECK(json["runs"].size() == 4);
+  const auto trace = nlohmann::json::parse(text_of(folder / "x.trace.json"));
+  std::map<int, u64> exits;
+  for (const auto& e : trace["traceEvents"])
+    if (e["ph"] == "X") ++exits[e["pid"].get<int>()];
+  CHECK(exits[2] == lane(d, Mode::Trap).exit_count);
+  CHECK(exits[3] == lane(d, Mode::Hvm).exit_count);  // hello has no paravirtual build
+  // A place that cannot be written says so.
+  std::snprintf(d.app.ui.export_path, sizeof d.app.ui.export_path, "/nonexistent/x");
+  d.frame();
+  d.click("export.csv");
+  CHECK(d.last->message_is_error);
+  std::filesystem::remove_all(folder);
+}
