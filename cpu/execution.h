@@ -41,7 +41,7 @@ struct Execution {
   u32 context = 0;  ///< generation of code translations and mode; what a cached branch target is valid for
   u32 generation = 1;
   u32 cs_base = 0, cs_limit = 0;  ///< of CS, where branches look
-  bool alignment = false;  ///< alignment checking is on: the user's pages have no tags
+  bool alignment = false;         ///< alignment checking is on: the user's pages have no tags
   bool debugging = false;  ///< a breakpoint is armed: single-instruction blocks, general memory operands
   std::atomic<bool> attention{false};  ///< something must be looked at before the next instruction
   bool mode_changed = false;           ///< segments, CPL or control registers may have changed

@@ -159,7 +159,8 @@ void write_piece(Core& core, const TlbEntry& entry, LinearAddr address, const u8
 /// or counted, whenever anything else comes up: walk_pages() then says what.
 bool fill_from_two_levels(Core& core, LinearAddr address, Access access, bool user) {
   const CpuState& s = core.s;
-  const bool usual = s.paging() && !core.tlb_model && !(s.cr4 & cr4::PAE) && !(core.vmcs && core.vmcs->enable_ept);
+  const bool usual =
+      s.paging() && !core.tlb_model && !(s.cr4 & cr4::PAE) && !(core.vmcs && core.vmcs->enable_ept);
   if (!usual) return false;
   u8* const ram = core.memory.data();
   const MachinePhys upper_at((s.cr3 & pte::kFrame) + (address.value >> 22) * 4);

@@ -53,7 +53,8 @@ enum TlbFlag : u32 {
 
 /// The tags that an entry's flags permit; none unless `given`.
 inline void set_tags(TlbEntry& e, bool given) {
-  const bool fast = given && !(e.flags & (kTlbMmio | kTlbFetchOnly)) && (e.page_tag | kPageMask) <= kFlatLimit;
+  const bool fast =
+      given && !(e.flags & (kTlbMmio | kTlbFetchOnly)) && (e.page_tag | kPageMask) <= kFlatLimit;
   const bool store = (e.flags & (kTlbWritable | kTlbRom | kTlbCode)) == kTlbWritable;
   e.read_tag = fast ? e.page_tag : TlbEntry::kNone;
   e.write_tag = fast && store ? e.page_tag : TlbEntry::kNone;

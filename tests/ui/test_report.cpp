@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/catch.h"
-#include "ui/model/report_data.h"
 #include "ui/cli/tables.h"
+#include "ui/model/report_data.h"
 
 using namespace ringside;
 using namespace ringside::cli;

@@ -7,8 +7,8 @@
 #include "ui/cli/commands.h"
 #include "ui/cli/jobs.h"
 #include "ui/cli/plot.h"
-#include "ui/cli/report_data.h"
 #include "ui/cli/tables.h"
+#include "ui/model/report_data.h"
 #include "ui/papers/paper.h"
 
 namespace ringside::cli {

@@ -8,8 +8,8 @@
 #include "guests/builtin.h"
 #include "hypervisor/suggest.h"
 #include "ui/cli/commands.h"
-#include "ui/model/report_data.h"
 #include "ui/cli/terminal.h"
+#include "ui/model/report_data.h"
 
 namespace ringside::cli {
 namespace {

@@ -8,10 +8,10 @@
 #include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
 #include "ui/cli/live_console.h"
-#include "ui/model/report_data.h"
 #include "ui/cli/tables.h"
 #include "ui/debugger/gdb_server.h"
 #include "ui/model/chrome_trace.h"
+#include "ui/model/report_data.h"
 
 namespace ringside::cli {
 

@@ -9,8 +9,8 @@
 #include "hypervisor/walk_trace.h"
 #include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
-#include "ui/cli/report_data.h"
 #include "ui/cli/tables.h"
+#include "ui/model/report_data.h"
 
 namespace ringside::cli {
 namespace {

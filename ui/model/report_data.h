@@ -3,8 +3,8 @@
 // A run in JSON, in this order: mode, status (ok|unavailable|failed), reason, exit_code (what `ringside run`
 // exits with; null if unavailable), console, instructions, cycles {total, guest, tlb, delivery, switches,
 // monitor, devices, idle}, exits [{reason, samples, cycles, min, max}], overhead (null without a native run),
-// measured {wall_s, mips}, under kvm with what model/kvm_json.h adds. Everything but `measured` is the same at every
-// repetition, except under kvm, where only the console is.
+// measured {wall_s, mips}, under kvm with what model/kvm_json.h adds. Everything but `measured` is the same
+// at every repetition, except under kvm, where only the console is.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
-/* stride: touches one word in each of P (256) new pages, in an order that no prefetch and no small TLB helps with,
- * R (1) times: `stride P R`. The first round is page faults, the others are TLB misses. */
+/* stride: touches one word in each of P (256) new pages, in an order that no prefetch and no small TLB helps
+ * with, R (1) times: `stride P R`. The first round is page faults, the others are TLB misses. */
 #include "guests/kernel/user/lib.h"
 
 enum { PAGE = 4096, PRIME = 7919 }; /* coprime to any smaller count of pages */
