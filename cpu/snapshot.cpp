@@ -11,6 +11,7 @@ struct CpuSnapshot {
   bool deprivileged, stop_requested, interrupt_line;
   std::optional<Event> injected;
   Tlb tlb;
+  std::optional<TlbModel> tlb_model;
   BlockCache::FetchTranslations fetch;
   std::vector<SilentSensitive> silent;
 };
@@ -28,9 +29,9 @@ void forget_code(TlbEntry& e) {
 
 std::shared_ptr<const CpuSnapshot> save(Cpu& cpu) {
   const Core& c = cpu.core();
-  return std::make_shared<const CpuSnapshot>(
-      CpuSnapshot{c.s, c.counters, c.deprivileged, c.stop_requested.load(), c.interrupt_line, c.injected,
-                  c.tlb, c.blocks->fetch_translations(), c.silent});
+  return std::make_shared<const CpuSnapshot>(CpuSnapshot{
+      c.s, c.counters, c.deprivileged, c.stop_requested.load(), c.interrupt_line, c.injected, c.tlb,
+      c.tlb_model ? std::optional(*c.tlb_model) : std::nullopt, c.blocks->fetch_translations(), c.silent});
 }
 
 void restore(Cpu& cpu, const CpuSnapshot& saved) {
@@ -44,6 +45,7 @@ void restore(Cpu& cpu, const CpuSnapshot& saved) {
   c.silent = saved.silent;
   c.fault = {};
   c.tlb = saved.tlb;
+  if (c.tlb_model) *c.tlb_model = *saved.tlb_model;
   for (auto* half : {&c.tlb.supervisor, &c.tlb.user})
     for (TlbEntry& e : *half) forget_code(e);
   c.blocks = std::make_unique<BlockCache>(c.memory.size());
