@@ -99,8 +99,9 @@ ShadowPaging::Key ShadowPaging::child_key(u32 directory_index, u32 directory_ent
   } else if (directory_entry & pte::PS && mode_.cr4 & cr4::PSE) {
     key = {.frame = (directory_entry & 0xFFC00000u) >> 12,
            .access = static_cast<u8>(directory_entry & kRights),
-           .large = true};
-    if (!(directory_entry & pte::D)) key.access &= ~pte::W;
+           .large = true,
+           .clean = !(directory_entry & pte::D)};
+    if (key.clean) key.access &= ~pte::W;
   } else {
     key = {.frame = directory_entry >> 12, .access = static_cast<u8>(directory_entry & kRights)};
   }

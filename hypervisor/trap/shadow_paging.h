@@ -115,9 +115,11 @@ class ShadowPaging {
     u8 level = 1;   ///< 2 = page directory
     u8 access = 0;  ///< pte::W | pte::U as granted by the directory entry above
     bool large = false;    ///< one 4 MiB page, split
+    bool clean = false;    ///< a large page whose D is not set: without CR0.WP its access alone does not tell
     bool unpaged = false;  ///< guest paging is off: identity
     u64 packed() const {
-      return u64{frame} << 16 | u64{level} << 8 | access | (large ? 64u : 0) | (unpaged ? 128u : 0);
+      return u64{frame} << 16 | u64{level} << 8 | access | (large ? 64u : 0) | (unpaged ? 128u : 0) |
+             (clean ? 32u : 0);
     }
     bool backed() const { return !large && !unpaged; }  ///< by a guest frame that holds a table
     bool operator==(const Key&) const = default;

@@ -111,11 +111,12 @@ struct Row {
 
 TEST_CASE("guests end and print under QEMU as on our bare metal", "[oracle]") {
   if (!have_qemu()) RINGSIDE_SKIP("qemu-system-i386 is not installed (package qemu-system-x86)");
+  // Not pagetables: QEMU 7.2 sets A in directory entries of walks that fault further down, and takes bit 14
+  // of a 4 MiB entry for an address bit (PSE-36) where ours is reserved.
   const Row rows[] = {
       {"hello", "", false, 0},
       {"hello", "one two", false, 0},
       {"sensitive", "", false, 0},
-      {"pagetables", "edits=5000", false, 0},
       {"kernel", "", true, 0},
       {"kernel", "", false, 0},  // on its RAM disk
       {"kernel", "run=ls -l,cat readme | head 2,echo \"a, b\",ps | wc,nonsense,false", true, 1},

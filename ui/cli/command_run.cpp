@@ -149,9 +149,8 @@ int debug_command(const RunCommand& given) {
 }
 
 int compare_command(const CompareCommand& given) {
-  const std::vector<Mode> modes = parse_modes(!given.modes.empty() ? given.modes
-                                              : given.kvm_host     ? "all"
-                                                                   : "native,trap,para,hvm");
+  const std::vector<Mode> modes =
+      parse_modes(given.modes.value_or(given.kvm_host ? "all" : "native,trap,para,hvm"));
   RunOptions options = options_of(given);
   const GuestSource source = source_of(given);
   if (given.kvm_host) options.kvm_host = kvm_host_command(given);

@@ -2,6 +2,7 @@
 // what the host, a file or an option did wrong is a HostError.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,8 @@ struct RunCommand : GuestOptions {
 };
 
 struct CompareCommand : GuestOptions {
-  std::string modes;  ///< empty: the simulated ones, and kvm with --kvm-host
-  unsigned jobs = 0;  ///< 0 = one per processor
+  std::optional<std::string> modes;  ///< not given: the simulated ones, and kvm with --kvm-host
+  unsigned jobs = 0;                 ///< 0 = one per processor
   bool csv = false;
   bool console = false;
 };
