@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
+#include <ctime>
+
 #include "cpu/host_error.h"
 #include "hypervisor/suggest.h"
 
@@ -63,6 +66,19 @@ std::string gradescope(const Grade& g) {
                {"tests", tests}});
 }
 
+/// What the runner of Classroom 50 tells its autograder; by hand there is none of it.
+std::string told(const char* variable, std::string otherwise) {
+  const char* value = std::getenv(variable);
+  return value && *value ? value : otherwise;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
+  return text;
+}
+
 std::string classroom50(const Grade& g) {
   Json tests = Json::array();
   for (const StepResult& r : g.steps)
@@ -71,18 +87,30 @@ std::string classroom50(const Grade& g) {
                      {"score", r.points},
                      {"max-score", r.step->points},
                      {"output", message(r)}});
+  const std::string commit = told("COMMIT_URL", "local");
   return dump({{"schema", "classroom50/result/v1"},
-               {"assignment", g.lab},
-               {"student", g.student},
+               {"classroom", told("CLASSROOM", "local")},
+               {"assignment", told("ASSIGNMENT", g.lab)},
+               {"assignment_type", told("MODE", "individual")},
+               {"owner", told("OWNER", g.student)},
+               {"submission", told("SUBMISSION_TAG", "submit/local")},
+               {"commit", commit},
+               {"release", told("RELEASE_URL", "local")},
+               {"review", told("REVIEW_URL", commit)},
+               {"datetime", utc_now()},
                {"score", g.points()},
                {"max-score", g.most()},
-               {"execution-time", static_cast<u64>(g.seconds + 0.5)},
                {"tests", tests}});
+}
+
+/// Valid UTF-8 whatever came in.
+std::string utf8(std::string_view text) {
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
 }
 
 std::string xml(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : utf8(text)) {
     const auto byte = static_cast<unsigned char>(c);
     if (c == '&')
       out += "&amp;";
@@ -92,7 +120,7 @@ std::string xml(std::string_view text) {
       out += "&gt;";
     else if (c == '"')
       out += "&quot;";
-    else if (byte >= 0x7F || (byte < 0x20 && c != '\n' && c != '\t'))
+    else if (byte == 0x7F || (byte < 0x20 && c != '\n' && c != '\t'))
       out += fmt::format("\\x{:02x}", byte);  // XML 1.0 has no way to write control characters
     else
       out += c;
@@ -118,15 +146,16 @@ std::string junit(std::span<const Grade> grades) {
       }
     }
     suites += fmt::format(
-        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" time=\"{:.3f}\">\n{}    "
-        "<system-out>{}</system-out>\n  </testsuite>\n",
+        "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"0\" "
+        "time=\"{:.3f}\">\n{}"
+        "    <system-out>{}</system-out>\n  </testsuite>\n",
         xml(g.lab + "." + g.student), g.steps.size(), failed, g.seconds, cases, xml(g.output));
     tests += g.steps.size();
     failures += failed;
   }
   return fmt::format(
-      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"{}\" "
-      "failures=\"{}\">\n{}</testsuites>\n",
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"{}\" failures=\"{}\" errors=\"0\">\n{}"
+      "</testsuites>\n",
       tests, failures, suites);
 }
 
@@ -142,9 +171,9 @@ std::string tap(std::span<const Grade> grades) {
   n = 0;
   for (const Grade& g : grades)
     for (const StepResult& r : g.steps) {
-      std::string title = fmt::format("{} {}: {}", g.lab, g.student, r.step->title);
+      std::string title = utf8(fmt::format("{} {}: {}", g.lab, g.student, r.step->title));
       for (char& c : title)
-        if (c == '#' || c == '\n' || c == '\r') c = ' ';
+        if (c == '#' || static_cast<unsigned char>(c) < 0x20) c = ' ';  // "# TODO" is a word of the format
       out += fmt::format("{} {} - {}\n  ---\n  points: {}\n  of: {}\n", r.done ? "ok" : "not ok", ++n, title,
                          r.points, r.step->points);
       if (!r.done)
@@ -157,9 +186,11 @@ std::string tap(std::span<const Grade> grades) {
 
 std::string field(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
+  // A spreadsheet takes what begins so for a formula.
+  if (!text.empty() && std::string_view("=+-@\t").find(text[0]) != std::string_view::npos) out += '\'';
+  for (const char c : utf8(text)) {
     if (c == '"') out += '"';
-    out += c;
+    if (c != '\0') out += c;
   }
   return out + '"';
 }
