@@ -87,17 +87,24 @@ TEST_CASE("Step, next trap, and back again", "[oracle]") {
 
 TEST_CASE("Typing at the shell reaches every guest", "[oracle]") {
   Driver d({.guest = "kernel", .command_line = "interactive"});
-  const auto run_a_while = [&] {
+  const auto run_until = [&](std::string_view printed) {
     d.core.execute(model::command::Run{});
-    for (int i = 0; i < 400; ++i) d.core.run_slice(0.05);
+    const auto done = [&] {
+      return std::all_of(d.last->lanes.begin(), d.last->lanes.end(),
+                         [&](const auto& l) { return l.console.find(printed) != std::string::npos; });
+    };
+    for (int i = 0; i < 400 && !done(); ++i) {
+      d.core.run_slice(0.05);
+      d.last = d.core.frame();
+    }
     d.core.execute(model::command::Pause{});
     d.frame(2);
   };
-  run_a_while();
+  run_until("$ ");
   d.click("consoles.input");
   d.type("echo ringside");
   d.click("consoles.send");
-  run_a_while();
+  run_until("\nringside");
   for (const auto& l : d.last->lanes) {
     INFO(name(l.mode) << ": " << l.console);
     CHECK(l.console.find("\nringside") != std::string::npos);

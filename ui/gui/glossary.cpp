@@ -68,8 +68,8 @@ constexpr std::array kGlossary{
     // columns
     GlossaryRow{"address", "Linear address of the instruction, in the guest's current address space."},
     GlossaryRow{"bytes", "The instruction's encoding."},
-    GlossaryRow{"instruction",
-                "Code: the instruction at that address. Exits: how many guest instructions came before."},
+    GlossaryRow{"at", "When it happened: how many guest instructions had been executed before."},
+    GlossaryRow{"instruction", "The instruction at that address."},
     GlossaryRow{
         "note",
         "● has caused an exit in this run; ▲ sensitive and silent; or the function that begins here."},

@@ -26,7 +26,8 @@ void Layout::add(std::string name, bool text_fits) {
   Rect seen = last_item();
   const ImVec2 low = ImGui::GetWindowDrawList()->GetClipRectMin(),
                high = ImGui::GetWindowDrawList()->GetClipRectMax();
-  seen = {seen.x0, std::max(seen.y0, low.y), seen.x1, std::min(seen.y1, high.y)};
+  seen = {std::max(seen.x0, low.x), std::max(seen.y0, low.y), std::min(seen.x1, high.x),
+          std::min(seen.y1, high.y)};
   if (seen.y1 - seen.y0 < 2) return;
   items_.push_back({std::move(name), current_pane_, seen, text_fits});
 }
@@ -104,9 +105,10 @@ void header_row(Layout& layout) {
   for (int i = 0; i < ImGui::TableGetColumnCount(); ++i) {
     if (!ImGui::TableSetColumnIndex(i)) continue;
     const char* word = ImGui::TableGetColumnName(i);
+    const bool fits = ImGui::CalcTextSize(word).x <= ImGui::GetContentRegionAvail().x + 1;
     ImGui::TableHeader(word);
     if (!*word) continue;
-    layout.add(fmt::format("header.{}", word));
+    layout.add(fmt::format("header.{}", word), fits);
     tooltip(glossary(word));
   }
 }

@@ -26,10 +26,10 @@ void table(Context& c, const std::vector<const ExitRecord*>& rows) {
                          ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp))
     return;
   ImGui::TableSetupScrollFreeze(0, 1);
-  ImGui::TableSetupColumn("instruction", 0, 1.2f);
-  ImGui::TableSetupColumn("exit", 0, 2.2f);
-  ImGui::TableSetupColumn("eip", 0, 1);
-  ImGui::TableSetupColumn("cycles", 0, 0.8f);
+  ImGui::TableSetupColumn("at", 0, 1.3f);
+  ImGui::TableSetupColumn("exit", 0, 2.0f);
+  ImGui::TableSetupColumn("eip", 0, 1.1f);
+  ImGui::TableSetupColumn("cycles", 0, 0.95f);
   header_row(c.layout);
   ImGuiListClipper clipper;
   clipper.Begin(static_cast<int>(rows.size()));

@@ -52,16 +52,14 @@ void stacked_bar(Context& c, const LaneFrame& lane, double scale, float width) {
   ImGui::Dummy({width, height});
   c.layout.add(fmt::format("card.{}.bar", name(lane.mode)));
   if (!ImGui::IsItemHovered()) return;
-  ImGui::BeginTooltip();
-  ImGui::TextUnformatted("modelled cycles per guest instruction");
+  std::string words = "modelled cycles per guest instruction";
   for (std::size_t b = 0; b < kBuckets; ++b) {
     const auto bucket = static_cast<Bucket>(b);
     const double share =
         lane.instructions ? static_cast<double>(lane.attribution[bucket]) / lane.instructions : 0;
-    ImGui::TextUnformatted(
-        fmt::format("{:<10} {:8.3f}   {}", name(bucket), share, glossary(name(bucket))).c_str());
+    words += fmt::format("\n{}: {:.3f}. {}", name(bucket), share, glossary(name(bucket)));
   }
-  ImGui::EndTooltip();
+  tooltip(words);
 }
 
 std::string_view topic_meaning(ExitTopic topic) {

@@ -59,16 +59,20 @@ void draw_registers(Context& c, Rect rect) {
     row(c, "EFLAGS", hex(v.eflags), hex(r.eflags));
     row(c, "", flags(v.eflags), flags(r.eflags));
     row(c, "CPL", std::to_string(v.cpl()), std::to_string(r.cpl()));
-    for (std::size_t i : {0, 3, 1, 2, 6, 7, 5, 4}) row(c, kGpr[i], hex(v.gpr[i]), hex(r.gpr[i]));
+    // What a monitor virtualizes comes first: the general registers are the guest's in every technique.
     row(c, "CR0", hex(v.cr0), hex(r.cr0));
-    row(c, "CR2", hex(v.cr2), hex(r.cr2));
     row(c, "CR3", hex(v.cr3), hex(r.cr3));
-    row(c, "CR4", hex(v.cr4), hex(r.cr4));
-    constexpr std::array<std::string_view, 6> kSeg{"ES", "CS", "SS", "DS", "FS", "GS"};
-    for (std::size_t i : {1, 2, 3, 0, 4, 5}) row(c, kSeg[i], segment(v.seg[i]), segment(r.seg[i]));
-    row(c, "TR", segment(v.tr), segment(r.tr));
+    row(c, "CS", segment(v.seg[CS]), segment(r.seg[CS]));
+    row(c, "SS", segment(v.seg[SS]), segment(r.seg[SS]));
     row(c, "GDTR", hex(v.gdtr.base), hex(r.gdtr.base));
     row(c, "IDTR", hex(v.idtr.base), hex(r.idtr.base));
+    row(c, "TR", segment(v.tr), segment(r.tr));
+    for (std::size_t i : {0, 3, 1, 2, 6, 7, 5, 4}) row(c, kGpr[i], hex(v.gpr[i]), hex(r.gpr[i]));
+    row(c, "CR2", hex(v.cr2), hex(r.cr2));
+    row(c, "CR4", hex(v.cr4), hex(r.cr4));
+    constexpr std::array<std::pair<Seg, std::string_view>, 4> kData{
+        {{DS, "DS"}, {ES, "ES"}, {FS, "FS"}, {GS, "GS"}}};
+    for (auto [i, name] : kData) row(c, name, segment(v.seg[i]), segment(r.seg[i]));
     ImGui::EndTable();
   }
   ImGui::PopFont();
