@@ -67,18 +67,12 @@ int this_thread() { return static_cast<int>(::syscall(SYS_gettid)); }
                   what, std::strerror(errno)));
 }
 
-/// Blocks the kick signal in this thread, so that KVM_RUN alone lets it in; or, where the host has no
-/// KVM_SET_SIGNAL_MASK, lets it in everywhere with a handler that does nothing.
-void prepare_kicks(bool is_private) {
+/// Blocks the kick signal in this thread: KVM_RUN alone lets it in, and no handler ever runs.
+void block_kicks() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, kick_signal());
-  if (!is_private) {
-    struct sigaction nothing {};
-    nothing.sa_handler = [](int) {};
-    ::sigaction(kick_signal(), &nothing, nullptr);
-  }
-  ::pthread_sigmask(is_private ? SIG_BLOCK : SIG_UNBLOCK, &set, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 /// Takes the kick out of the thread's queue; false if there was none.
@@ -119,7 +113,7 @@ KvmVcpu::KvmVcpu(KvmVirtualMachine& machine, CpuModel model, u64 hz) : machine_(
   sigdelset(&current, kick_signal());
   SignalMask mask{{sizeof mask.set}, {}};
   std::memcpy(mask.set, &current, sizeof mask.set);
-  private_kicks_ = kvm_ioctl(vcpu_, kSetSignalMask, &mask) == 0;
+  if (kvm_ioctl(vcpu_, kSetSignalMask, &mask) < 0) fail("choosing the signal that interrupts the guest");
   set_cpuid(model);
 }
 
@@ -225,6 +219,7 @@ void KvmVcpu::inject(const Event& event) {
     interrupt.irq = event.vector;
     if (kvm_ioctl(vcpu_, KVM_INTERRUPT, &interrupt) < 0) fail("injecting an interrupt");
     injected_ = true;
+    ++interrupts_;
     return;
   }
   kvm_vcpu_events events{};
@@ -274,7 +269,7 @@ void KvmVcpu::arm_timer(u64 deadline) {
   if (thread != timer_thread_) {  // a timer signals the thread that it was made for
     if (timer_exists_) ::timer_delete(static_cast<timer_t>(timer_));
     timer_exists_ = false;
-    prepare_kicks(private_kicks_);
+    block_kicks();
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = kick_signal();
@@ -290,16 +285,8 @@ void KvmVcpu::arm_timer(u64 deadline) {
   itimerspec when{};
   when.it_value.tv_sec = static_cast<time_t>(deadline / kNanosecond);
   when.it_value.tv_nsec = static_cast<long>(deadline % kNanosecond);
-  // A kick that nothing keeps back until KVM_RUN may come too early, so it comes again.
-  if (!private_kicks_) when.it_interval.tv_nsec = static_cast<long>(kShortestSlice);
   ::timer_settime(static_cast<timer_t>(timer_), TIMER_ABSTIME, &when, nullptr);
   armed_until_ = deadline;
-}
-
-void KvmVcpu::disarm_timer() {
-  const itimerspec never{};
-  ::timer_settime(static_cast<timer_t>(timer_), 0, &never, nullptr);
-  armed_until_ = 0;
 }
 
 /// KVM_RUN, from the time `entered_at_` on. False if the kick ended it: the deadline has come, or stop() was
@@ -313,14 +300,12 @@ bool KvmVcpu::enter_guest(u64 deadline) {
     thread_ = 0;
     ++entries_;
     left_at_ = monotonic_ns();
-    // A kick that stays in the queue would end the next entry, so an armed timer is no harm there.
-    if (!private_kicks_) disarm_timer();
     if (result == 0) return true;
     if (error != EINTR && error != EAGAIN) {
       errno = error;
       fail("running the guest");
     }
-    const bool kicked = private_kicks_ && drain_kicks();
+    const bool kicked = drain_kicks();
     if (kicked) armed_until_ = 0;
     if (stop_ || !kicked || left_at_ >= deadline) return false;
     // The kick was meant for an earlier entry.

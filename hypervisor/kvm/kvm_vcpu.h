@@ -4,7 +4,8 @@
 // comes out are accesses to devices, HLT, shutdown and the interrupt window.
 //
 // Time limits need no signal handler: a per-thread timer sends a signal that is blocked, except while KVM_RUN
-// waits for the guest (KVM_SET_SIGNAL_MASK). It makes KVM_RUN return, and is then taken out of the queue.
+// waits for the guest (KVM_SET_SIGNAL_MASK). It makes KVM_RUN return, and is then taken out of the queue: no
+// handler is installed and none ever runs.
 // Manual: Linux Documentation/virt/kvm/api.rst, sections 4.10 (KVM_RUN) and 5 (kvm_run).
 #pragma once
 
@@ -43,7 +44,8 @@ class KvmVcpu final : public Vcpu {
   /// time.
   u64 entered_at() const { return entered_at_; }
   u64 left_at() const { return left_at_; }
-  u64 entries() const { return entries_; }  ///< how often KVM_RUN was called
+  u64 entries() const { return entries_; }        ///< how often KVM_RUN was called
+  u64 interrupts() const { return interrupts_; }  ///< how many external interrupts have been injected
   std::vector<KvmCounter> counters() const { return read_kvm_counters(vcpu_); }
 
  private:
@@ -52,7 +54,6 @@ class KvmVcpu final : public Vcpu {
   void store_state();
   void apply_debug(bool single_step);
   void arm_timer(u64 deadline);
-  void disarm_timer();
   bool enter_guest(u64 deadline);
   Exit translate_exit();
 
@@ -71,9 +72,8 @@ class KvmVcpu final : public Vcpu {
   int timer_thread_ = 0;
   void* timer_ = nullptr;  ///< timer_t of timer_thread_
   bool timer_exists_ = false;
-  bool private_kicks_ = false;  ///< the host knows KVM_SET_SIGNAL_MASK
-  u64 armed_until_ = 0;         ///< when the timer fires; 0 if it does not
-  u64 guest_ns_ = 0, entries_ = 0, entered_at_ = 0, left_at_ = 0;
+  u64 armed_until_ = 0;  ///< when the timer fires; 0 if it does not
+  u64 guest_ns_ = 0, entries_ = 0, interrupts_ = 0, entered_at_ = 0, left_at_ = 0;
 };
 
 }  // namespace ringside
