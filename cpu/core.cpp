@@ -110,7 +110,9 @@ namespace {
 /// One run() of the processor.
 class Runner {
  public:
-  Runner(Core& core, u64 budget) : c(core), end(core.counters.instructions + budget) {}
+  Runner(Core& core, u64 budget) : c(core) {
+    c.x.budget_end = c.counters.instructions + c.counters.rep_iterations + std::min(budget, kLongestBudget);
+  }
 
   CpuExit run() {
     c.x.flags.set_image(c.s.eflags);
@@ -128,6 +130,7 @@ class Runner {
 
  private:
   static constexpr i64 kSlice = 1 << 16;  ///< instructions between two looks at stop_requested
+  static constexpr u64 kLongestBudget = u64{1} << 62;
 
   CpuExit finish(CpuExit e) {
     c.s.eflags = (c.s.eflags & ~eflags::kArithmetic) | c.x.flags.image();
@@ -149,7 +152,7 @@ class Runner {
     if (c.debug.hit) return debug_stop();
     if (c.stop_requested.load(std::memory_order_relaxed) && c.stop_requested.exchange(false))
       return exits::Stopped{};
-    if (c.counters.instructions >= end) return exits::BudgetSpent{};
+    if (c.budget_left() == 0) return exits::BudgetSpent{};
     if (c.vmcs && c.vmcs->entry_event) {
       const Event event = *std::exchange(c.vmcs->entry_event, std::nullopt);
       c.s.halted = false;
@@ -207,7 +210,7 @@ class Runner {
     const bool sti_shadow = c.s.sti_shadow, mov_ss_shadow = c.s.mov_ss_shadow,
                resume = c.s.eflags & eflags::RF;
     const bool trap = c.s.eflags & eflags::TF;
-    const i64 remaining = static_cast<i64>(std::min<u64>(end - c.counters.instructions, kSlice));
+    const i64 remaining = static_cast<i64>(std::min<u64>(c.budget_left(), kSlice));
     const bool single = trap || c.x.debugging || remaining < i64{BlockCache::kMaxInstructions} ||
                         (shadowed() && interrupt_awaited());
     c.s.sti_shadow = c.s.mov_ss_shadow = false;
@@ -251,7 +254,7 @@ class Runner {
   std::optional<CpuExit> handle_fault() {
     if (c.fault.kind == Fault::Kind::Exception) {
       // A guest that does nothing but fault must not keep the processor for ever.
-      if (end > c.counters.instructions) --end;
+      if (c.budget_left()) --c.x.budget_end;
       deliver(c.fault.event, false, c.fault.cr2);
     }
     if (c.fault.kind == Fault::Kind::None) return std::nullopt;
@@ -260,7 +263,6 @@ class Runner {
   }
 
   Core& c;
-  u64 end;             ///< CpuCounters::instructions at which the budget is spent
   u32 debug_trap = 0;  ///< DR6 bits
 };
 

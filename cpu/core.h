@@ -54,6 +54,11 @@ struct Cpu::Core {
   bool non_root() const { return vmcs != nullptr; }
   bool user() const { return s.cpl() == 3; }
   u64 retired() const;  ///< exact also while an instruction executes
+  /// Instructions and elements of REP that the budget still pays for; exact as retired() is.
+  u64 budget_left() const {
+    const u64 spent = retired() + counters.rep_iterations;
+    return x.budget_end > spent ? x.budget_end - spent : 0;
+  }
 
   // -- raising; each returns false so that a handler can `return core.raise(...)`
   bool raise(u8 vector);

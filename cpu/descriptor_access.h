@@ -51,6 +51,10 @@ SegmentRegister segment_register(u16 selector, const Descriptor&);
 /// What a segment register holds after a load in real or virtual-8086 mode.
 void load_real_mode_segment(Core&, Seg, u16 selector);
 void load_null_segment(SegmentRegister&, u16 selector);
+/// In real and virtual-8086 mode: #GP if execution is to go on past the limit of CS.
+inline bool check_real_mode_eip(Core& core, u32 eip) {
+  return eip <= (core.s.virtual_8086() ? 0xFFFF : core.s.seg[CS].limit) || core.raise(vector::GP, 0);
+}
 
 /// SS for a stack at privilege `cpl`: raises `vector` (#TS or #GP) for everything but a missing segment,
 /// which is #SS.

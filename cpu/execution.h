@@ -37,7 +37,10 @@ struct Execution {
   /// Each block subtracts its length at its end and leaves for the run loop when the result is negative. It
   /// starts one maximal block below what may be executed, so that the budget is never overrun.
   i64 countdown = 0;
-  u64 retired_base = 0;  ///< counters.instructions + countdown: constant while blocks execute
+  u64 retired_base = 0;  ///< counters.instructions + countdown: constant but for REP
+  /// What counters.instructions + counters.rep_iterations come to when the budget is spent. An element of a
+  /// repeated string instruction costs as much as an instruction, so that none is too long to be interrupted.
+  u64 budget_end = 0;
   u32 context = 0;  ///< generation of code translations and mode; what a cached branch target is valid for
   u32 generation = 1;
   u32 cs_base = 0, cs_limit = 0;  ///< of CS, where branches look

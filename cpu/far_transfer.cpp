@@ -121,8 +121,7 @@ bool far_jump(Core& core, u16 selector, u32 offset, bool operand32, u32 return_e
   CpuState& s = core.s;
   if (!operand32) offset &= 0xFFFF;
   if (real_like(s)) {
-    const u32 limit = s.virtual_8086() ? 0xFFFF : s.seg[CS].limit;
-    if (offset > limit) return core.raise(vector::GP, 0);
+    if (!check_real_mode_eip(core, offset)) return false;
     load_real_mode_segment(core, CS, selector);
     s.eip = offset;
     return true;
@@ -158,8 +157,7 @@ bool far_call(Core& core, u16 selector, u32 offset, bool operand32, u32 return_e
   if (real_like(s)) {
     StackFrame frame(core);
     if (!frame.room(2, operand32)) return false;
-    const u32 limit = s.virtual_8086() ? 0xFFFF : s.seg[CS].limit;
-    if (offset > limit) return core.raise(vector::GP, 0);
+    if (!check_real_mode_eip(core, offset)) return false;
     if (!frame.push(s.seg[CS].selector, operand32) || !frame.push(return_eip, operand32)) return false;
     s.gpr[ESP] = frame.esp();
     load_real_mode_segment(core, CS, selector);
@@ -195,8 +193,7 @@ bool far_return(Core& core, bool operand32, u16 release_bytes) {
   if (!frame.holds(2, operand32) || !frame.pop(eip, operand32) || !frame.pop_selector(cs, operand32))
     return false;
   if (real_like(s)) {
-    const u32 limit = s.virtual_8086() ? 0xFFFF : s.seg[CS].limit;
-    if (eip > limit) return core.raise(vector::GP, 0);
+    if (!check_real_mode_eip(core, eip)) return false;
     frame.skip(release_bytes);
     s.gpr[ESP] = frame.esp();
     load_real_mode_segment(core, CS, cs);
@@ -213,18 +210,12 @@ bool far_return(Core& core, bool operand32, u16 release_bytes) {
     enter_code(s, cs, code, eip);
     return true;
   }
-  u32 esp;
-  u16 ss;
-  Slot stack;
-  if (!frame.holds(2, operand32) || !frame.pop(esp, operand32) || !frame.pop_selector(ss, operand32))
-    return false;
-  if (!fetch_stack_segment(core, ss, rpl, vector::GP, 0, stack) || !check_eip(core, code, eip)) return false;
-  if (!mark_accessed(core, code) || !mark_accessed(core, stack)) return false;
+  OuterStack stack;
+  if (!stack.pop(core, frame, rpl, operand32) || !check_eip(core, code, eip)) return false;
+  if (!mark_accessed(core, code) || !mark_accessed(core, stack.slot)) return false;
   enter_code(s, cs, code, eip);
-  set_stack(s, segment_register(ss, stack.d), esp);
-  s.gpr[ESP] = s.seg[SS].big() ? s.gpr[ESP] + release_bytes
-                               : (s.gpr[ESP] & 0xFFFF0000u) | ((s.gpr[ESP] + release_bytes) & 0xFFFF);
-  drop_inner_segments(s);
+  stack.esp += release_bytes;  // the parameters lie on both stacks
+  stack.enter(s);
   return true;
 }
 

@@ -5,7 +5,9 @@
 // fault -> double fault -> shutdown; what VMX non-root operation intercepts.
 // In a de-privileged guest an event whose gate leads to ring 0 leaves as exits::MonitorEntry, with the state
 // as it was.
-// Simplified: no virtual-8086 mode extensions (CR4.VME).
+// Simplified: no virtual-8086 mode extensions (CR4.VME). A benign fault whose delivery brings it up again,
+// for ever
+// (#AC at a handler in ring 3 with a misaligned stack), hangs real processors; here it is a shutdown.
 // Manual: Intel SDM vol. 3 ch. 6 (above all 6.12, 6.13, 6.15 and table 6-5), 20 (real mode, virtual-8086),
 // 25.6.3 and 26.2 (exception bitmap), 28.2.4 (IDT vectoring); vol. 2 (INT n).
 #include "cpu/flags_access.h"
@@ -219,8 +221,9 @@ bool exit_for(Core& core, const Event& e, u32 cr2) {
 }
 
 bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
+  constexpr int kMostNested = 16;
   std::optional<Event> interrupted;  // the event during whose delivery `event` came up
-  for (;;) {
+  for (int nested = 0; nested < kMostNested; ++nested) {
     if (may_intercept && intercepted(core, event)) {
       if (event.vector != vector::DF) core.vmcs->idt_vectoring = interrupted;
       return exit_for(core, event, cr2);
@@ -251,6 +254,7 @@ bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
     if (doubled && second.vector == vector::PF && !core.deprivileged) core.s.cr2 = cr2;
     event = doubled ? Event{vector::DF, EventType::HardwareException, true, 0} : second;
   }
+  return core.exit(exits::TripleFault{});
 }
 
 }  // namespace

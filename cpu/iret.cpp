@@ -24,7 +24,7 @@ bool return_real(Core& core, bool wide) {
   if (!frame.holds(3, wide) || !frame.pop(eip, wide) || !frame.pop_selector(cs, wide) ||
       !frame.pop(flags, wide))
     return false;
-  if (eip > (s.virtual_8086() ? 0xFFFF : s.seg[CS].limit)) return core.raise(vector::GP, 0);
+  if (!check_real_mode_eip(core, eip)) return false;
   s.gpr[ESP] = frame.esp();
   load_real_mode_segment(core, CS, cs);
   s.eip = eip;
@@ -74,28 +74,20 @@ bool return_protected(Core& core, bool operand32) {
   Slot code;
   if (!fetch_return_code(core, cs, code)) return false;
   const u32 rpl = cs & 3, cpl = s.cpl(), mask = changeable_flags(s);
-  u32 esp = 0;
-  u16 ss = 0;
-  Slot stack;
   const bool outer = rpl != cpl;
-  if (outer) {
-    if (!frame.holds(2, operand32) || !frame.pop(esp, operand32) || !frame.pop_selector(ss, operand32))
-      return false;
-    if (!fetch_stack_segment(core, ss, rpl, vector::GP, 0, stack)) return false;
-  }
+  OuterStack stack;
+  if (outer && !stack.pop(core, frame, rpl, operand32)) return false;
   if (eip > code.d.limit()) return core.raise(vector::GP, 0);
-  if (!mark_accessed(core, code) || (outer && !mark_accessed(core, stack))) return false;
+  if (!mark_accessed(core, code) || (outer && !mark_accessed(core, stack.slot))) return false;
 
   s.seg[CS] = segment_register(cs, code.d);
   s.eip = eip;
   load_flags(core, flags, mask, operand32);
-  if (outer) {
-    set_stack(s, segment_register(ss, stack.d), esp);
-    drop_inner_segments(s);
-  } else {
+  if (outer)
+    stack.enter(s);
+  else
     s.gpr[ESP] = frame.esp();
-  }
-  if (operand32) remember_return(core, cpl, code, outer ? &stack : nullptr);
+  if (operand32) remember_return(core, cpl, code, outer ? &stack.slot : nullptr);
   return true;
 }
 

@@ -87,4 +87,21 @@ class StackFrame {
   bool user_, unlimited_;
 };
 
+/// The stack that a far return or IRET to an outer ring pops and switches to.
+struct OuterStack {
+  u32 esp = 0;
+  u16 selector = 0;
+  Slot slot;
+
+  bool pop(Core& core, StackFrame& frame, u32 ring, bool wide) {
+    return frame.holds(2, wide) && frame.pop(esp, wide) && frame.pop_selector(selector, wide) &&
+           fetch_stack_segment(core, selector, ring, vector::GP, 0, slot);
+  }
+  /// Nothing can fail any more.
+  void enter(CpuState& s) const {
+    set_stack(s, segment_register(selector, slot.d), esp);
+    drop_inner_segments(s);
+  }
+};
+
 }  // namespace ringside

@@ -130,7 +130,9 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   if (slice_left_ == 0) begin_slice();
   const u64 granted = std::min(budget, slice_left_);
   const CpuCounters& counters = host_->cpu.counters();
-  const auto spent = [&] { return counters.instructions + counters.exceptions + counters.page_faults; };
+  const auto spent = [&] {
+    return counters.instructions + counters.rep_iterations + counters.exceptions + counters.page_faults;
+  };
   const u64 before = counters.instructions, spent_before = spent();
   const Exit exit = monitor_->enter(granted);
   host_->settle();
@@ -218,10 +220,14 @@ Ending VirtualMachine::run(const Limits& limits) {
 
 bool VirtualMachine::step(u64 count, bool to_next_exit) {
   debug_stop_.reset();
+  const CpuCounters& counters = host_->cpu.counters();
   const auto progress = [&] { return instructions() + fruitless_; };
-  for (const u64 end_at = progress() + count; !ended_ && progress() < end_at;) {
-    const Entry entry = run_one(end_at - progress(), Limits{});
+  while (!ended_ && count > 0) {
+    const u64 before = progress(), instructions_before = instructions(), elements = counters.rep_iterations;
+    const Entry entry = run_one(count, Limits{});
     if (entry == Entry::Debug || (to_next_exit && entry == Entry::Exit)) break;
+    const bool repeating = counters.rep_iterations != elements && instructions() == instructions_before;
+    if (!repeating) count -= std::min(count, progress() - before);  // a step is a whole REP
   }
   return !ended_;
 }

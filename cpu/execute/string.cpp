@@ -1,8 +1,8 @@
 // MOVS CMPS STOS LODS SCAS INS OUTS, alone and repeated.
 //
 // A repeated instruction keeps its progress in ECX, ESI and EDI after every element, so that a fault, an
-// interrupt or a request to stop in the middle leaves it restartable. MOVS and STOS go a page at a time where
-// the TLB knows the pages. Manual: Intel SDM vol. 2, REP; vol. 1 section 7.3.9.
+// interrupt, a request to stop or the end of the budget in the middle leaves it restartable. MOVS and STOS go
+// a page at a time where the TLB knows the pages. Manual: Intel SDM vol. 2, REP; vol. 1 section 7.3.9.
 #include "cpu/execute/alu.h"
 #include "cpu/execute/choose.h"
 #include "cpu/execute/cold.h"
@@ -14,13 +14,18 @@ namespace {
 
 enum : u8 { kMovs, kCmps, kStos, kLods, kScas, kIns, kOuts };
 
-/// Elements between two looks at what the world wants of the processor.
-constexpr u32 kQuantum = 1 << 16;
-
 /// Back to the run loop with the instruction not completed.
 Step pause_repeat(Insn* i, Core* c) {
   if (c->s.eflags & eflags::TF) c->x.debug_causes |= kSingleStep;
   return fault(i, c);
+}
+
+/// Takes the elements off the run loop's countdown. If that is exhausted, the rest of this block may be too
+/// long.
+void pay_for_elements(Core& c, u64 elements) {
+  c.x.countdown -= static_cast<i64>(elements);
+  c.x.retired_base -= elements;
+  if (c.x.countdown < 0) c.x.attention = true;
 }
 
 /// One string instruction of operand size T and address size A.
@@ -168,12 +173,12 @@ template <u8 kind, class T, class A, Until until>
   String<T, A> string{i, c};
   string.repeated = true;
   const bool stepping = (c.s.eflags & eflags::TF) || c.x.debugging;
-  for (u32 quantum = kQuantum;;) {
+  for (u64 budget = std::max<u64>(c.budget_left(), 1);;) {
     const A left = get_register<A>(&c, ECX);
     if (left == 0) return Progress::Done;
     u32 done = 0;
     if constexpr (kind == kMovs || kind == kStos)
-      if (!stepping) done = string.template bulk<kind>(left);
+      if (!stepping) done = string.template bulk<kind>(static_cast<u32>(std::min<u64>(left, budget)));
     if (done == 0) {
       if (!string.template element<kind>()) return Progress::Faulted;
       done = 1;
@@ -183,15 +188,21 @@ template <u8 kind, class T, class A, Until until>
     if (until == Until::NotEqual && !c.x.flags.zf()) return Progress::Done;
     if (until == Until::Equal && c.x.flags.zf()) return Progress::Done;
     if (left == done) return Progress::Done;
-    if (c.x.attention || stepping || quantum <= done) return Progress::Paused;
-    quantum -= done;
+    budget -= done;
+    if (c.x.attention || stepping || budget == 0) return Progress::Paused;
   }
 }
 
 template <u8 kind, class T, class A, Until until>
 Step repeated(Insn* i, Core* c) {
   c->x.current = i;
-  switch (repeat_elements<kind, T, A, until>(*i, *c)) {
+  const u64 before = c->counters.rep_iterations;
+  const Progress progress = repeat_elements<kind, T, A, until>(*i, *c);
+  const bool moved = c->counters.rep_iterations != before;
+  if (progress == Progress::Done && moved)
+    c->counters.rep_iterations--;  // the instruction itself counts as one
+  pay_for_elements(*c, c->counters.rep_iterations - before);
+  switch (progress) {
     case Progress::Done: count_port_instruction<kind>(*c); return next_checked(i, c);
     case Progress::Paused: return pause_repeat(i, c);
     case Progress::Faulted: break;

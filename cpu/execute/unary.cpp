@@ -78,31 +78,17 @@ Handler select_unary(const Decoded& d) {
 // ---- multiplication
 
 template <class T>
-struct Twice;
-template <>
-struct Twice<u8> {
-  using type = u16;
-};
-template <>
-struct Twice<u16> {
-  using type = u32;
-};
-template <>
-struct Twice<u32> {
-  using type = u64;
-};
-template <>
-struct Twice<i8> {
-  using type = i16;
-};
-template <>
-struct Twice<i16> {
-  using type = i32;
-};
-template <>
-struct Twice<i32> {
-  using type = i64;
-};
+using Signed = std::make_signed_t<T>;
+/// The type of twice the width, signed if T is.
+template <class T,
+          class Wide = std::conditional_t<sizeof(T) == 1, u16, std::conditional_t<sizeof(T) == 2, u32, u64>>>
+using Twice = std::conditional_t<std::is_signed_v<T>, Signed<Wide>, Wide>;
+
+template <class Factor>
+Twice<Factor> multiply(Factor a, Factor b) {
+  using Product = Twice<Factor>;
+  return static_cast<Product>(static_cast<Product>(a) * static_cast<Product>(b));
+}
 
 /// CF and OF say whether the upper half matters; the other flags are undefined and follow the lower half.
 template <class T>
@@ -113,12 +99,11 @@ void multiply_flags(Core& c, T low, bool overflow) {
 
 /// The accumulator pair: AX, DX:AX, EDX:EAX.
 template <class T>
-typename Twice<T>::type accumulator(const Core& c) {
+Twice<T> accumulator(const Core& c) {
   if constexpr (sizeof(T) == 1)
     return get_register<u16>(&c, EAX);
   else
-    return static_cast<typename Twice<T>::type>(get_register<T>(&c, EDX)) << (8 * sizeof(T)) |
-           get_register<T>(&c, EAX);
+    return static_cast<Twice<T>>(get_register<T>(&c, EDX)) << (8 * sizeof(T)) | get_register<T>(&c, EAX);
 }
 template <class T>
 void set_accumulator(Core& c, T low, T high) {
@@ -130,16 +115,13 @@ template <bool is_signed>
 struct Multiply {
   template <class T>
   static bool run(Insn& i, Core& c) {
-    using Factor = std::conditional_t<is_signed, std::make_signed_t<T>, T>;
-    using Product = typename Twice<Factor>::type;
+    using Factor = std::conditional_t<is_signed, Signed<T>, T>;
     T b;
     if (!load_rm<T>(i, c, i.d, b)) return false;
-    const Product product =
-        static_cast<Product>(static_cast<Product>(static_cast<Factor>(get_register<T>(&c, EAX))) *
-                             static_cast<Product>(static_cast<Factor>(b)));
+    const auto product = multiply(static_cast<Factor>(get_register<T>(&c, EAX)), static_cast<Factor>(b));
     const T low = static_cast<T>(product);
     set_accumulator<T>(c, low, static_cast<T>(product >> (8 * sizeof(T))));
-    multiply_flags(c, low, product != static_cast<Product>(static_cast<Factor>(low)));
+    multiply_flags(c, low, product != static_cast<Factor>(low));
     return true;
   }
 };
@@ -147,7 +129,6 @@ struct Multiply {
 /// IMUL r, r/m and IMUL r, r/m, imm.
 template <bool live, class T, class Source, bool immediate>
 Step imul(Insn* i, Core* c) {
-  using Wide = typename Twice<std::make_signed_t<T>>::type;
   T a;
   if constexpr (Source::kMemory) {
     if (!Source::template load<T>(i, c, a)) [[unlikely]]
@@ -156,10 +137,9 @@ Step imul(Insn* i, Core* c) {
     a = Source::template get<T>(i, c);
   }
   const T b = immediate ? static_cast<T>(i->imm) : get_register<T>(c, i->d);
-  const Wide product =
-      static_cast<Wide>(static_cast<std::make_signed_t<T>>(a)) * static_cast<std::make_signed_t<T>>(b);
+  const auto product = multiply(static_cast<Signed<T>>(a), static_cast<Signed<T>>(b));
   const T r = static_cast<T>(product);
-  if constexpr (live) multiply_flags(*c, r, product != static_cast<std::make_signed_t<T>>(r));
+  if constexpr (live) multiply_flags(*c, r, product != static_cast<Signed<T>>(r));
   set_register<T>(c, i->d, r);
   if constexpr (Source::kMemory)
     return Source::done(i, c);
@@ -180,8 +160,8 @@ template <bool is_signed>
 struct Divide {
   template <class T>
   static bool run(Insn& i, Core& c) {
-    using Part = std::conditional_t<is_signed, std::make_signed_t<T>, T>;
-    using Whole = typename Twice<Part>::type;
+    using Part = std::conditional_t<is_signed, Signed<T>, T>;
+    using Whole = Twice<Part>;
     T divisor_bits;
     if (!load_rm<T>(i, c, i.d, divisor_bits)) return false;
     const Part divisor = static_cast<Part>(divisor_bits);
@@ -209,8 +189,7 @@ Step cwde(Insn* i, Core* c) {
 }
 template <class T>
 Step cwd(Insn* i, Core* c) {
-  set_register<T>(
-      c, EDX, static_cast<std::make_signed_t<T>>(get_register<T>(c, EAX)) < 0 ? static_cast<T>(~T{0}) : T{0});
+  set_register<T>(c, EDX, static_cast<Signed<T>>(get_register<T>(c, EAX)) < 0 ? static_cast<T>(~T{0}) : T{0});
   return next(i, c);
 }
 

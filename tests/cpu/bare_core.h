@@ -81,6 +81,13 @@ inline Outcome outcome(const Core& c, bool ok) {
   return {text};
 }
 
+/// The fault that names a selector in its error code, spelled as outcome() does.
+inline std::string fault(const char* name, u16 selector) {
+  char text[16];
+  std::snprintf(text, sizeof text, "#%s(%X)", name, selector & ~3u);
+  return text;
+}
+
 /// Flat 32-bit protected mode, CPL 0. GDT: 08/10 code and data of ring 0, 19/21, 2A/32, 3B/43 those of rings
 /// 1-3.
 class BareCore {

@@ -26,9 +26,15 @@ std::string normalised(std::string name) {
   for (const char* prefix :
        {"lock ", "rep ", "repe ", "repne ", "notrack ", "xacquire ", "xrelease ", "bnd "})
     if (name.rfind(prefix, 0) == 0) return normalised(name.substr(std::string(prefix).size()));
-  static const std::map<std::string, std::string> kSame = {{"xlat", "xlatb"}, {"sal", "shl"},
-                                                           {"lret", "retf"},  {"pause", "nop"},
-                                                           {"ud2b", "ud1"},   {"jecxz", "jcxz"}};
+  static const std::map<std::string, std::string> kSame = {{"xlat", "xlatb"},
+                                                           {"sal", "shl"},
+                                                           {"lret", "retf"},
+                                                           {"pause", "nop"},
+                                                           {"ud2b", "ud1"},
+                                                           {"jecxz", "jcxz"},
+                                                           // REP before BSF and BSR means nothing to a P6
+                                                           {"tzcnt", "bsf"},
+                                                           {"lzcnt", "bsr"}};
   if (name.rfind("prefetch", 0) == 0) return "nop";  // on the P6 these opcodes are hints that do nothing
   const auto found = kSame.find(name);
   return found == kSame.end() ? name : found->second;
@@ -40,10 +46,12 @@ bool newer_than_p6(const cs_insn& insn, const std::string& name) {
       "encls",      "fxrstor", "fxsave", "getsec",  "movbe",    "rdrand",   "rdseed",    "rdtscp", "swapgs",
       "syscall",    "sysret",  "stac",   "clac",    "montmul",  "vrsqrtss", "prefetchw", "xgetbv", "xsetbv",
       "xrstor",     "xsave",   "xsaves", "xsavec",  "xsaveopt", "xrstors",  "xtest",     "xend",   "xstore",
-      "sysenter64", "monitor", "mwait",  "invlpga", "skinit",   "clgi",     "stgi"};
+      "sysenter64", "monitor", "mwait",  "invlpga", "skinit",   "clgi",     "stgi",      "enclu",  "popcnt"};
+  const bool vex = name[0] == 'v' && name != "verr" && name != "verw";
   const bool padlock =
       name.rfind("xcrypt", 0) == 0 || name.rfind("xsha", 0) == 0 || name.rfind("xstore", 0) == 0;
-  if (padlock || kNewer.count(name) || name == "rsm") return true;  // RSM: there is no system management mode
+  if (vex || padlock || kNewer.count(name) || name == "rsm")
+    return true;  // RSM: there is no system management mode
   for (unsigned g = 0; g < insn.detail->groups_count; ++g) {
     const unsigned group = insn.detail->groups[g];
     if (group >= X86_GRP_VM && group != X86_GRP_CMOV && group != X86_GRP_NOT64BITMODE &&
@@ -59,14 +67,37 @@ bool decided_when_executed(const Decoded& d) {
   const bool hint = d.opcode >= 0x0F18 && d.opcode <= 0x0F1F;
   const bool no_such_register =
       (d.opcode >= 0x0F20 && d.opcode <= 0x0F23) || d.opcode == 0x8C || d.opcode == 0x8E;
-  return x87 || hint || no_such_register || d.opcode == 0x0F01;
+  const bool ud0 = d.opcode == 0x0FFF;
+  return x87 || hint || no_such_register || ud0 || d.opcode == 0x0F01;
 }
 
-constexpr unsigned kInstructions = 10'000'000;  ///< 16- and 32-bit code together
+/// An operand-size prefix with another prefix behind it: Capstone then names strings and CBW as without it,
+/// and does not know MOV with an offset.
+bool size_prefix_lost(const u8* bytes, const Decoded& d) {
+  const auto prefix = [](u8 b) {
+    return b == 0x26 || b == 0x2E || b == 0x36 || b == 0x3E || (b >= 0x64 && b <= 0x67) || b == 0xF0 ||
+           b == 0xF2 || b == 0xF3;
+  };
+  bool behind = false;
+  for (; prefix(*bytes); ++bytes) behind |= *bytes == 0x66 && prefix(bytes[1]) && bytes[1] != 0x66;
+  const bool string = (d.opcode >= 0x6C && d.opcode <= 0x6F) || (d.opcode >= 0xA4 && d.opcode <= 0xAF);
+  return behind && (string || d.opcode == 0x98 || d.opcode == 0x99 || (d.opcode >= 0xA0 && d.opcode <= 0xA3));
+}
+
+constexpr unsigned kInstructions = 13'000'000;  ///< random bytes, 16- and 32-bit code together
 
 struct Tally {
   unsigned agreed = 0, neither = 0, newer = 0, illegal_lock = 0;
   std::map<std::string, unsigned> disagreements;
+
+  /// Counts one, and shows the first of its kind.
+  void disagree(const std::string& what, const u8* bytes) {
+    if (disagreements[what]++) return;
+    std::string text = what + ":";
+    char hex[4];
+    for (unsigned n = 0; n < 15; ++n, text += hex) std::snprintf(hex, sizeof hex, " %02x", bytes[n]);
+    UNSCOPED_INFO(text);
+  }
 };
 
 void compare(csh handle, const u8* bytes, bool code32, Tally& tally) {
@@ -76,8 +107,8 @@ void compare(csh handle, const u8* bytes, bool code32, Tally& tally) {
   cs_insn* insn = nullptr;
   const size_t count = cs_disasm(handle, bytes, 15, 0x1000, 1, &insn);
   if (count == 0) {
-    if (ours && !decided_when_executed(d))
-      tally.disagreements["only ours: " + std::string(mnemonic(d))]++;
+    if (ours && !decided_when_executed(d) && !size_prefix_lost(bytes, d))
+      tally.disagree("only ours: " + std::string(mnemonic(d)), bytes);
     else
       tally.neither++;
     return;
@@ -89,16 +120,16 @@ void compare(csh handle, const u8* bytes, bool code32, Tally& tally) {
     else if (d.lock)
       tally.illegal_lock++;  // Capstone does not know where LOCK is illegal
     else
-      tally.disagreements["only capstone: " + theirs]++;
+      tally.disagree("only capstone: " + theirs, bytes);
   } else {
     const std::string name = normalised(std::string(mnemonic(d)));
     const bool x87 = d.opcode >= 0xD8 && d.opcode <= 0xDF, monitor = d.opcode == 0x0F01 && d.mod == 3;
     // In 16-bit code Capstone gives CBW and CWD the names of their 32-bit forms, and the other way round.
     const bool swapped = !code32 && (d.opcode == 0x98 || d.opcode == 0x99);
     if (insn->size != d.length)
-      tally.disagreements["length: " + name + "/" + theirs]++;
-    else if (!x87 && !monitor && !swapped && name != theirs)
-      tally.disagreements["name: " + name + "/" + theirs]++;
+      tally.disagree("length: " + name + "/" + theirs, bytes);
+    else if (!x87 && !monitor && !swapped && !size_prefix_lost(bytes, d) && name != theirs)
+      tally.disagree("name: " + name + "/" + theirs, bytes);
     else
       tally.agreed++;
   }
@@ -125,7 +156,7 @@ TEST_CASE("the decoder agrees with Capstone over random bytes", "[oracle]") {
                           << tally.neither);
   for (const auto& [what, count] : tally.disagreements) UNSCOPED_INFO(what << ": " << count);
   CHECK(tally.disagreements.empty());
-  CHECK(tally.agreed > kInstructions / 6);
+  CHECK(tally.agreed > 5'000'000);
 }
 
 #else

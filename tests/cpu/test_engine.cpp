@@ -136,7 +136,44 @@ TEST_CASE("REP can be interrupted between elements and resumes") {
   CHECK(m.runs_to<exits::Halted>(100));
   CHECK(reads == 10);
   CHECK(m.cpu.counters().instructions == 2);
-  CHECK(m.cpu.counters().rep_iterations == 10);
+  CHECK(m.cpu.counters().rep_iterations == 9);  // and the instruction
+}
+
+TEST_CASE("the budget pays for each element of REP") {
+  // STOS and MOVS go by whole pages, LODS one by one.
+  for (const u8 opcode : {0xAA, 0xA4, 0xAC}) {
+    const auto start = [&](SmallMachine& m) {
+      m.code({0x40, 0xF3, opcode, 0x40, 0x40, 0xEB, 0xF9});  // inc; rep ...; inc; inc; jmp to the first
+      m.reg(ESI) = 0x9FFB;
+      m.reg(EDI) = 0x2FFFB;
+      m.reg(ECX) = 20000;
+    };
+    SmallMachine whole;
+    start(whole);
+    CAPTURE(opcode);
+    REQUIRE(whole.runs_to<exits::BudgetSpent>(20100));
+    CHECK(whole.cpu.counters().rep_iterations == 19999);
+    CHECK(whole.cpu.counters().instructions == 101);
+    for (const u64 slice : {1, 3, 33, 1000, 19000}) {
+      SmallMachine sliced;
+      start(sliced);
+      for (u64 left = 20100; left > 0;) {
+        const u64 now = std::min<u64>(slice, left);
+        REQUIRE(sliced.runs_to<exits::BudgetSpent>(now));
+        left -= now;
+        const CpuCounters& n = sliced.cpu.counters();
+        REQUIRE(n.instructions + n.rep_iterations == 20100 - left);
+      }
+      CHECK(sliced.cpu.state() == whole.cpu.state());
+      CHECK(sliced.cpu.counters().instructions == 101);
+    }
+  }
+  SmallMachine endless;
+  endless.code({0xF3, 0xAC});  // 4 Gi elements
+  endless.reg(ECX) = 0xFFFFFFFF;
+  CHECK(endless.runs_to<exits::BudgetSpent>(50));
+  CHECK(endless.reg(ECX) == 0xFFFFFFFF - 50);
+  CHECK(endless.cpu.state().eip == SmallMachine::kCode);
 }
 
 TEST_CASE("MOVS feeds on its own output when source and destination overlap") {
@@ -146,7 +183,7 @@ TEST_CASE("MOVS feeds on its own output when source and destination overlap") {
   m.reg(ESI) = 0x9000;
   m.reg(EDI) = 0x9001;
   m.reg(ECX) = 5000;
-  CHECK(m.runs_to<exits::Halted>(10));
+  CHECK(m.runs_to<exits::Halted>(10000));
   CHECK(std::count(m.memory.data() + 0x9000, m.memory.data() + 0x9000 + 5001, 0xAB) == 5001);
 }
 

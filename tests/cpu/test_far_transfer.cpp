@@ -9,12 +9,6 @@ namespace {
 
 constexpr u16 kTarget = BareCore::kFree, kGate = BareCore::kFree + 8;
 
-std::string fault(const char* name, u16 selector) {
-  char text[16];
-  std::snprintf(text, sizeof text, "#%s(%X)", name, selector & ~3u);
-  return text;
-}
-
 /// What a direct jump or call to a descriptor that is no gate and no TSS must do.
 std::string expected_direct(u32 cpl, u32 rpl, u32 dpl, bool present, bool s, u32 type, u32 eip, u32 limit) {
   const u16 selector = kTarget;

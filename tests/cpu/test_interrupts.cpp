@@ -143,6 +143,18 @@ TEST_CASE("which second fault makes a double fault", "[interrupts]") {
   }
 }
 
+TEST_CASE("a fault that its own delivery brings up for ever is a shutdown", "[interrupts]") {
+  BareCore b;
+  install_handlers(b);
+  b.set_idt(vector::AC, gate(BareCore::code_selector(3), 0x10000, access_byte(3, 14, false)));
+  b.set_ring(3);
+  b.c.s.cr0 |= cr0::AM;
+  b.c.s.eflags |= eflags::AC;
+  b.c.s.gpr[ESP] -= 2;
+  REQUIRE(arrival(b, deliver_event(b.c, fault_event(vector::AC, 0), 0), 3) == "exit 3");
+  REQUIRE(std::holds_alternative<exits::TripleFault>(b.c.fault.exit));
+}
+
 TEST_CASE("error codes are pushed, RF marks faults, CR2 is loaded", "[interrupts]") {
   BareCore b;
   install_handlers(b);
@@ -363,6 +375,30 @@ TEST_CASE("non-root operation: exception bitmap, #PF filter, vectoring", "[inter
   REQUIRE_FALSE(deliver_event(b.c, software(0x44), 0));
   REQUIRE(std::get<exits::ExceptionOrNmi>(b.c.fault.exit).event == fault_event(vector::NP, 0x44 * 8 + 2));
   REQUIRE(vmcs.idt_vectoring == software(0x44));
+  // A second fault that the monitor asked for is what exits, even if the two make a double fault for the
+  // guest.
+  b.set_idt(vector::DE, gate(BareCore::code_selector(0), 0, access_byte(3, 14, false, false)));
+  REQUIRE_FALSE(deliver_event(b.c, Event{vector::DE}, 0));
+  REQUIRE(std::get<exits::ExceptionOrNmi>(b.c.fault.exit).event == fault_event(vector::NP, 3));
+  REQUIRE(vmcs.idt_vectoring == Event{vector::DE});
+  vmcs.exception_bitmap = 1u << vector::DF;
+  REQUIRE_FALSE(deliver_event(b.c, Event{vector::DE}, 0));
+  REQUIRE(std::get<exits::ExceptionOrNmi>(b.c.fault.exit).event == fault_event(vector::DF, 0));
+  b.put<u32>(0x100000, 0x101000 | 7);  // and a page fault on the way to the handler of a page fault
+  for (u32 page = 0; page < 1024; page++) b.put<u32>(0x101000 + page * 4, page << 12 | 7);
+  b.put<u32>(0x101000 + (BareCore::kIdt >> 12) * 4, 0u);
+  b.c.s.cr3 = 0x100000;
+  b.c.s.cr0 |= cr0::PG;
+  flush_tlb(b.c, false);
+  vmcs.exception_bitmap = 1u << vector::PF;
+  vmcs.page_fault_error_code_mask = 2;  // reads exit, the guest's writes are its own
+  REQUIRE_FALSE(deliver_event(b.c, fault_event(vector::PF, 2), 0x5555));
+  const auto& exit = std::get<exits::ExceptionOrNmi>(b.c.fault.exit);
+  REQUIRE(exit.event == fault_event(vector::PF, 0));
+  REQUIRE(exit.cr2 == BareCore::kIdt + vector::PF * 8);
+  REQUIRE(vmcs.idt_vectoring == fault_event(vector::PF, 2));
+  b.c.s.cr0 &= ~cr0::PG;
+  flush_tlb(b.c, false);
   // An injected event is not subject to the bitmap.
   vmcs.idt_vectoring.reset();
   vmcs.exception_bitmap = ~0u;

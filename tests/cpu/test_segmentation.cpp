@@ -5,16 +5,6 @@
 using namespace ringside;
 using namespace ringside::test;
 
-namespace {
-
-std::string fault(const char* name, u16 selector) {
-  char text[16];
-  std::snprintf(text, sizeof text, "#%s(%X)", name, selector & ~3u);
-  return text;
-}
-
-}  // namespace
-
 TEST_CASE("loading a data segment register, exhaustively", "[segmentation]") {
   BareCore b;
   const u16 index = BareCore::kFree;
