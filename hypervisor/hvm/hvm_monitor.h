@@ -59,7 +59,7 @@ class HvmMonitor : public Monitor {
   void skip_instruction(unsigned length);
   /// Injects the interrupt that the interrupt controller offers, or asks for the moment when that is
   /// possible.
-  void deliver_interrupt();
+  virtual void deliver_interrupt();
 
   /// Whether a physical interrupt was signalled, and whether the window for a virtual one is asked for.
   struct Pending {

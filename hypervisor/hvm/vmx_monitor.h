@@ -35,7 +35,7 @@ struct VmxConfig {
   bool vpid = true;                     ///< TLB entries are tagged: an exit does not flush them
 };
 
-class VmxMonitor final : public HvmMonitor {
+class VmxMonitor : public HvmMonitor {
  public:
   explicit VmxMonitor(Host& host, VmxConfig config = {});
 
@@ -69,6 +69,15 @@ class VmxMonitor final : public HvmMonitor {
   /// nullptr with EPT.
   const ShadowPaging* shadow() const { return shadow_ ? &*shadow_ : nullptr; }
 
+ protected:
+  /// The instruction of `length` bytes has been carried out (0: EIP has moved already).
+  Outcome advance(u8 length) {
+    write_fields(1);
+    return Outcome::advance(length);
+  }
+  /// Carries out the instruction at EIP, which reaches a device.
+  Outcome emulate_mmio();
+
  private:
   friend class MonitoredOperands;  ///< what an emulated instruction reaches, devices included
 
@@ -80,10 +89,6 @@ class VmxMonitor final : public HvmMonitor {
   /// Accounts for the VMCS fields that a handler writes; handlers that emulate an instruction write EIP. What
   /// they read is accounted by handle().
   void write_fields(unsigned n) { host.ledger.count(CostEvent::Vmwrite, n); }
-  Outcome advance(u8 length) {
-    write_fields(1);
-    return Outcome::advance(length);
-  }
   Outcome inject_fault(const GuestFault& fault);
   /// What RDTSC would answer the guest now.
   u64 guest_tsc() { return host.now() + guest().tsc_adjust + vmcs_.tsc_offset; }
@@ -92,7 +97,6 @@ class VmxMonitor final : public HvmMonitor {
   Outcome write_cr3(u32 value, u8 length);
   Outcome write_cr4(u32 value, u8 length);
   Outcome string_io(const exits::IoInstruction&);
-  Outcome emulate_mmio();
   // -- without EPT (shadow_memory.cpp)
   void set_up_shadow();
   /// The guest's CR0, CR3 or CR4 changed: another shadow root becomes the real CR3.

@@ -46,7 +46,7 @@ Outcome ParaMonitor::on(const exits::MonitorEntry& entry) {
   s.eip += event.instruction_length;  // of INT n; a fault has none
   const bool by_instruction = event.instruction_length != 0;
   if (event.type == EventType::SoftwareInterrupt && event.vector == para::kHypercallVector) {
-    para::hypercall(d);
+    hypercall();
   } else if (event.type != EventType::ExternalInterrupt) {
     bounce(event, entry.cr2);
   }
@@ -64,6 +64,8 @@ Outcome ParaMonitor::on(const exits::TripleFault&) {
   return Outcome::stop(
       "triple fault: an exception could not be delivered, nor the double fault that it caused");
 }
+
+void ParaMonitor::hypercall() { para::hypercall(*domain_); }
 
 /// A fault or INT n of the guest's goes to the guest's own handler.
 void ParaMonitor::bounce(const Event& event, u32 cr2) {

@@ -77,6 +77,8 @@ class TrapGuest {
   std::optional<GuestPhys> translate(LinearAddr) const;  ///< as supervisor, without side effects
   /// The monitor changed guest RAM: decoded code and shadows that depend on it follow.
   void memory_written(GuestPhys address, u64 bytes);
+  /// Told of the same, if there is one: somebody else's shadow page tables (labs/).
+  std::function<void(GuestPhys address, u64 bytes)> on_memory_written;
   /// Carries out the instruction at CS:EIP over devices and protected pages.
   Emulation emulate_memory_instruction();
 

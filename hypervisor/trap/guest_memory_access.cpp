@@ -30,6 +30,7 @@ void TrapGuest::memory_written(GuestPhys address, u64 bytes) {
   const GuestMemory& ram = host.machine.ram();
   if (!ram.contains(address, bytes)) return;
   host.cpu.memory_written(ram.to_machine(address), bytes);
+  if (on_memory_written) on_memory_written(address, bytes);
   if (paging.traced(address) || paging.traced(address + (bytes - 1))) {
     paging.memory_written(address, bytes);
     descriptors.memory_written(address, bytes);

@@ -38,15 +38,16 @@ class TrapMonitor : public Monitor {
   virtual Outcome carry_out(const EmulationRow& row, const Decoded& d) { return row.handler(guest, d); }
   /// False: triple fault.
   virtual bool deliver(const Event& event, u32 cr2) { return guest.deliver(event, cr2); }
+  virtual Outcome page_fault(const exits::MonitorEntry&);
   void triple_fault() { triple_fault_ = true; }
+  /// Outcomes of a page fault: the guest's own handler gets it, or the instruction is carried out.
+  Outcome reflect(const Event& event, u32 cr2);
+  Outcome emulate_memory(GuestPhys page, bool device);
 
  private:
   Outcome handle(const exits::MonitorEntry&);
-  Outcome page_fault(const exits::MonitorEntry&);
   Outcome emulate(const Event& event);
-  Outcome emulate_memory(GuestPhys page, bool device);
   Outcome give_up(GuestPhys page);
-  Outcome reflect(const Event& event, u32 cr2);
   bool fetch(Decoded& d);
   bool reaches_monitor(const Decoded& d);
 

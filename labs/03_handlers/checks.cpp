@@ -3,6 +3,7 @@
 
 #include "labs/framework/check.h"
 #include "labs/framework/guest_run.h"
+#include "labs/framework/step_check.h"
 #include "labs/framework/trap_bench.h"
 
 namespace ringside::labs::lab03 {
@@ -10,44 +11,17 @@ namespace {
 
 constexpr u8 kLidt[] = {0x0F, 0x01, 0x1D, 0x00, 0x38, 0x00, 0x00};  // lidt [kIdtPointer]
 
-/// What each step sees: a guest of its own, and the step's verdict. The first complaint counts.
-class StepCheck {
- public:
-  StepCheck(Check& check, Session& session, std::string_view step)
-      : bench(session), check_(check), step_(step) {}
-  ~StepCheck() {
-    if (!failed_ && bench.why().empty())
-      check_.pass(step_);
-    else if (!failed_)
-      check_.fail(step_, bench.why());
-  }
-
-  void expect(bool ok, std::string_view hint, std::string reason) {
-    if (ok || failed_) return;
-    failed_ = true;
-    if (bench.why().empty())
-      check_.fail(step_, std::move(reason), hint);
-    else
-      check_.fail(step_, bench.why());
-  }
-
-  TrapBench bench;
-
- private:
-  Check& check_;
-  std::string_view step_;
-  bool failed_ = false;
-};
+using Step = StepCheck<TrapBench>;
 
 /// The guest tells its monitor where its IDT is, and goes on in `ring` at `code`.
-void after_lidt(StepCheck& s, u32 ring, std::initializer_list<u8> code) {
+void after_lidt(Step& s, u32 ring, std::initializer_list<u8> code) {
   s.bench.at(0, {kLidt[0], kLidt[1], kLidt[2], kLidt[3], kLidt[4], kLidt[5], kLidt[6]});
   s.bench.run(1);
   s.bench.at(ring, code);
 }
 
 void cli(Check& c, Session& session) {
-  StepCheck s(c, session, "cli");
+  Step s(c, session, "cli");
   TrapBench& b = s.bench;
   b.at(0, {0xFB});  // STI
   b.run(1);
@@ -64,7 +38,7 @@ void cli(Check& c, Session& session) {
 }
 
 void popf(Check& c, Session& session) {
-  StepCheck s(c, session, "popf");
+  Step s(c, session, "popf");
   TrapBench& b = s.bench;
   constexpr u32 kZf = eflags::ZF;
   for (const bool on : {false, true}) {
@@ -95,7 +69,7 @@ void popf(Check& c, Session& session) {
 }
 
 void control(Check& c, Session& session) {
-  StepCheck s(c, session, "control");
+  Step s(c, session, "control");
   TrapBench& b = s.bench;
   b.at(0, {0x0F, 0x22, 0xD0});  // MOV CR2, EAX
   b.reg(EAX) = 0xC0FFEE00;
@@ -130,7 +104,7 @@ void control(Check& c, Session& session) {
 }
 
 void ports(Check& c, Session& session) {
-  StepCheck s(c, session, "ports");
+  Step s(c, session, "ports");
   TrapBench& b = s.bench;
   constexpr u8 kScratch = 0xFF;  // the UART's scratch register gives back what it was given
   b.at(0, {0xEE});               // OUT DX, AL
@@ -173,7 +147,7 @@ void ports(Check& c, Session& session) {
 }
 
 void hlt(Check& c, Session& session) {
-  StepCheck s(c, session, "hlt");
+  Step s(c, session, "hlt");
   TrapBench& b = s.bench;
   b.at(0, {0xF4});
   b.guest().set_flags(b.guest().flags() | eflags::IF);
@@ -182,7 +156,7 @@ void hlt(Check& c, Session& session) {
 }
 
 /// SS, ESP, EFLAGS, CS, EIP below `top`, with an error code below them if there is one.
-void expect_frame(StepCheck& s, u32 top, bool outer, u32 eip, std::optional<u32> error, bool interrupts,
+void expect_frame(Step& s, u32 top, bool outer, u32 eip, std::optional<u32> error, bool interrupts,
                   u8 vector_number) {
   TrapBench& b = s.bench;
   const auto in = b.in_handler();
@@ -215,7 +189,7 @@ void expect_frame(StepCheck& s, u32 top, bool outer, u32 eip, std::optional<u32>
 }
 
 void faults(Check& c, Session& session) {
-  StepCheck s(c, session, "faults");
+  Step s(c, session, "faults");
   TrapBench& b = s.bench;
   after_lidt(s, 3, {0x0F, 0x0B});  // UD2
   b.guest().set_flags(b.guest().flags() | eflags::IF);
@@ -254,7 +228,7 @@ void faults(Check& c, Session& session) {
 }
 
 void int_n(Check& c, Session& session) {
-  StepCheck s(c, session, "int");
+  Step s(c, session, "int");
   TrapBench& b = s.bench;
   after_lidt(s, 3, {0xCD, TrapBench::kUserGate});
   b.guest().set_flags(eflags::kFixedOne | eflags::IF);
@@ -273,7 +247,7 @@ void int_n(Check& c, Session& session) {
 }
 
 void interrupts(Check& c, Session& session) {
-  StepCheck s(c, session, "interrupts");
+  Step s(c, session, "interrupts");
   TrapBench& b = s.bench;
   Machine& m = b.host.machine;
   for (auto [port, value] :

@@ -4,8 +4,9 @@
 #include <cstdio>
 #include <cstring>
 
+#include "ringside/events.h"
+#include "ringside/shadow.h"
 #include "ringside/trap.h"
-#include "ringside/vmx.h"
 #include "ringside/wire.h"
 
 namespace ringside::lab {
@@ -121,28 +122,42 @@ void TrapVm::invalidate(u32 linear) { call(CALL(Invalidate), linear); }
 bool TrapVm::switch_stack(u16 ss, u32 esp) { return call(CALL(SwitchStack), ss, esp); }
 bool TrapVm::jump(u16 cs, u32 eip) { return call(CALL(Jump), cs, eip); }
 
+u32 ShadowVm::allocate_frame() { return call(CALL(AllocateFrame)); }
+void ShadowVm::release_frame(u32 frame) { call(CALL(ReleaseFrame), frame); }
+u32 ShadowVm::to_machine(u32 guest_physical) { return call(CALL(ToMachine), guest_physical); }
+u32 ShadowVm::read_entry(u32 machine) { return call(CALL(ReadEntry), machine, 4); }
+void ShadowVm::write_entry(u32 machine, u32 value) {
+  call(CALL(WriteEntry), machine, 4, 0, &value, sizeof value);
+}
+void ShadowVm::set_root(u32 frame) { call(CALL(SetRoot), frame); }
+void ShadowVm::invalidate(u32 linear) { call(CALL(Invalidate), linear); }
+void ShadowVm::flush_tlb() { call(CALL(FlushTlb)); }
+void ShadowVm::trace(u32 guest_physical, bool on) { call(CALL(Trace), guest_physical, on); }
+
 u32 VmxVm::allocate_frame() { return call(CALL(AllocateFrame)); }
-void VmxVm::release_frame(u32 frame) { call(CALL(ReleaseFrame), frame); }
 u32 VmxVm::to_machine(u32 guest_physical) { return call(CALL(ToMachine), guest_physical); }
-u64 VmxVm::read_entry(u32 machine, unsigned bytes) {
-  const u32 low = call(CALL(ReadEntry), machine, bytes);
+u64 VmxVm::read_entry(u32 machine) {
+  const u32 low = call(CALL(ReadEntry), machine, 8);
   return u64{results[1]} << 32 | low;
 }
-void VmxVm::write_entry(u32 machine, unsigned bytes, u64 value) {
-  call(CALL(WriteEntry), machine, bytes, 0, &value, sizeof value);
+void VmxVm::write_entry(u32 machine, u64 value) {
+  call(CALL(WriteEntry), machine, 8, 0, &value, sizeof value);
 }
 void VmxVm::set_ept_root(u32 machine) { call(CALL(SetEptRoot), machine); }
-void VmxVm::set_shadow_root(u32 machine) { call(CALL(SetShadowRoot), machine); }
 void VmxVm::flush_tlb() { call(CALL(FlushTlb)); }
-void VmxVm::invalidate(u32 linear) { call(CALL(Invalidate), linear); }
-void VmxVm::inject(u8 vector) { call(CALL(Inject), vector); }
-void VmxVm::inject_fault(u8 vector, u32 error, u32 cr2) { call(CALL(InjectFault), vector, error, cr2); }
-void VmxVm::request_interrupt_window(bool on) { call(CALL(RequestWindow), on); }
-bool VmxVm::emulate_instruction(u32* address, u32* bytes) {
-  const bool ok = call(CALL(EmulateInstruction));
-  *address = results[1];
-  *bytes = results[2];
-  return ok;
+CpuidResult VmxVm::host_cpuid(u32 leaf, u32 subleaf) {
+  call(CALL(HostCpuid), leaf, subleaf);
+  return {results[0], results[1], results[2], results[3]};
+}
+
+void EventVm::inject(u8 vector) { call(CALL(Inject), vector); }
+void EventVm::request_interrupt_window(bool on) { call(CALL(RequestWindow), on); }
+void EventVm::set_timer(u64 when) {
+  call(CALL(SetTimer), static_cast<u32>(when), static_cast<u32>(when >> 32));
+}
+u64 EventVm::cycles_per_second() {
+  const u32 low = call(CALL(CyclesPerSecond));
+  return u64{results[1]} << 32 | low;
 }
 
 Outcome TrapMonitor::on(Vm& plain, const Exit& e) {
@@ -159,17 +174,33 @@ Outcome VmxMonitor::on(Vm& plain, const Exit& e) {
   auto& vm = static_cast<VmxVm&>(plain);
   switch (e.hook) {
     case Hook::Start: start(vm); return {Outcome::Done};
-    case Hook::BeforeEntry: before_entry(vm); return {Outcome::Done};
     case Hook::Io: return io(vm, taken_from<Io>(e.a));
     case Hook::Hlt: return hlt(vm);
     case Hook::Cpuid: return cpuid(vm);
     case Hook::Vmcall: return vmcall(vm);
     case Hook::EptViolation: return ept_violation(vm, e.a[0], e.a[1]);
+    default: return not_handled();
+  }
+}
+
+Outcome EventMonitor::on(Vm& plain, const Exit& e) {
+  auto& vm = static_cast<EventVm&>(plain);
+  switch (e.hook) {
     case Hook::ExternalInterrupt: return external_interrupt(vm);
     case Hook::InterruptWindow: return interrupt_window(vm);
+    case Hook::Hlt: return hlt(vm);
+    case Hook::Io: return io(vm, taken_from<Io>(e.a));
+    default: return not_handled();
+  }
+}
+
+Outcome ShadowMonitor::on(Vm& plain, const Exit& e) {
+  auto& vm = static_cast<ShadowVm&>(plain);
+  switch (e.hook) {
+    case Hook::PagingChanged: paging_changed(vm); return {Outcome::Done};
     case Hook::PageFault: return page_fault(vm, e.a[0], e.a[1]);
-    case Hook::PagingChanged: return paging_changed(vm);
-    case Hook::Invlpg: return invlpg(vm, e.a[0]);
+    case Hook::Invlpg: invlpg(vm, e.a[0]); return {Outcome::Done};
+    case Hook::Written: written(vm, e.a[0], e.a[1]); return {Outcome::Done};
     default: return not_handled();
   }
 }
@@ -179,7 +210,9 @@ struct Pump {
   [[noreturn]] static void run(Monitor& monitor) {
     union Any {  // all Vm classes are this one with more functions
       TrapVm trap;
+      ShadowVm shadow;
       VmxVm vmx;
+      EventVm event;
       Any() : trap() {}
     } any;
     Vm& vm = any.trap;

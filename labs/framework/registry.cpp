@@ -16,6 +16,8 @@ namespace ringside::labs {
 DECLARE_LAB(lab01)
 DECLARE_LAB(lab02)
 DECLARE_LAB(lab03)
+DECLARE_LAB(lab04)
+DECLARE_LAB(lab06)
 #undef DECLARE_LAB
 
 namespace {
@@ -23,6 +25,8 @@ constexpr LabCode kLabs[] = {
     {"01", lab01::checks, lab01::answers, lab01::assignment},
     {"02", lab02::checks, lab02::answers, lab02::assignment},
     {"03", lab03::checks, lab03::answers, lab03::assignment},
+    {"04", lab04::checks, lab04::answers, lab04::assignment},
+    {"06", lab06::checks, lab06::answers, lab06::assignment},
 };
 }  // namespace
 

@@ -1,6 +1,6 @@
-#include <cstring>
+#include "labs/framework/serve_machine.h"
 
-#include "labs/framework/trap_bridge.h"
+#include <cstring>
 
 namespace ringside::labs {
 

@@ -113,7 +113,7 @@ Session::Done Session::exchange(Hook hook, const void* arguments, std::size_t by
     if (frame.bytes && !receive(payload.data(), payload.size())) break;
     if (!call) {
       using Next = lab::Outcome::Next;
-      done.outcome = {frame.code <= Next::Done ? static_cast<Next>(frame.code) : Next::NotHandled,
+      done.outcome = {frame.code <= Next::Emulate ? static_cast<Next>(frame.code) : Next::NotHandled,
                       static_cast<u8>(frame.a[0]), frame.a[1] != 0, frame.a[2]};
       done.cpu = frame.cpu;
       return done;

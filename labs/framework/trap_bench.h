@@ -6,19 +6,13 @@
 
 #include <initializer_list>
 
+#include "labs/framework/flat_guest.h"
 #include "labs/framework/trap_bridge.h"
 
 namespace ringside::labs {
 
-class TrapBench {
+class TrapBench : public FlatGuest {
  public:
-  static constexpr u32 kGdt = 0x1000, kIdt = 0x2000, kTss = 0x3000, kIdtPointer = 0x3800, kCode = 0x4000,
-                       kHandlers = 0x5000, kKernelStack = 0x9000, kStack = 0xA000, kUserStack = 0xB000,
-                       kData = 0xC000;
-  static constexpr u16 kCode0 = 0x08, kData0 = 0x10, kCode3 = 0x1B, kData3 = 0x23, kTaskState = 0x28;
-  /// Gates are interrupt gates for ring 0 but for these two.
-  static constexpr u8 kTrapGate = 0x30, kUserGate = 0x80;
-
   explicit TrapBench(Session& session);
 
   /// Puts the processor at fresh code with `ring` as its privilege; registers and memory stay.

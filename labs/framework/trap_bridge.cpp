@@ -78,50 +78,6 @@ lab::Instruction describe(TrapGuest& g, const Decoded& d, Op op) {
 
 }  // namespace
 
-TrapBridge::TrapBridge(Host& host, Session& session) : TrapMonitor(host), session_(session) {}
-
-Cpu TrapBridge::cpu_now() const {
-  const TrapGuest& g = guest;
-  Cpu c{};
-  std::copy(g.real().gpr.begin(), g.real().gpr.end(), c.reg);
-  c.eip = g.real().eip;
-  c.eflags = g.real().eflags & ~eflags::IOPL;
-  c.virtual_if = g.interrupts_enabled();
-  c.virtual_iopl = g.iopl();
-  c.cr0 = g.virt.cr0;
-  c.cr2 = g.virt.cr2;
-  c.cr3 = g.virt.cr3;
-  c.cr4 = g.virt.cr4;
-  c.cs = g.selector(CS);
-  c.ss = g.selector(SS);
-  c.cpl = g.cpl();
-  c.tss = g.virt.tr.usable() ? g.virt.tr.base : 0;
-  c.interruptible = g.interrupts_enabled() && !g.interrupt_shadow;
-  return c;
-}
-
-void TrapBridge::take(const Cpu& c) {
-  std::copy(std::begin(c.reg), std::end(c.reg), guest.real().gpr.begin());
-  guest.real().eip = c.eip;
-  // What is the monitor's in the real flags stays so, whatever a student writes: set_flags() sees to IF and
-  // IOPL. VM is entered and left by IRET alone.
-  constexpr u32 kOwn = eflags::IF | eflags::IOPL | eflags::VM;
-  guest.set_flags((c.eflags & ~kOwn) | (guest.real().eflags & eflags::VM) |
-                  (c.virtual_if & 1 ? eflags::IF : 0) | (c.virtual_iopl & 3) << 12);
-}
-
-lab::Outcome TrapBridge::ask(Hook hook, const void* arguments, std::size_t bytes) {
-  const Session::Done done = session_.exchange(hook, arguments, bytes, cpu_now(), *this);
-  if (session_.lost().empty()) take(done.cpu);
-  return done.outcome;
-}
-
-bool TrapBridge::complain(std::string what) {
-  if (complaint_.empty()) complaint_ = session_.lost().empty() ? std::move(what) : session_.lost();
-  guest.limitation = complaint_;
-  return false;
-}
-
 void TrapBridge::before_entry() {
   if (guest.interrupt_shadow || !host.machine.interrupt_pending()) return;
   if (ask(Hook::Interrupt, nullptr, 0).next != lab::Outcome::Done) {
@@ -152,7 +108,7 @@ Outcome TrapBridge::carry_out(const EmulationRow& row, const Decoded& d) {
     default:
       complain(fmt::format("your monitor does not handle {} (at {:08X}h)",
                            kOpNames[static_cast<std::size_t>(*op)], guest.real().eip));
-      return Outcome::stop(complaint_);
+      return Outcome::stop(complaint());
   }
 }
 
@@ -174,7 +130,8 @@ bool TrapBridge::deliver(const ringside::Event& event, u32 cr2) {
       fmt::format("your monitor does not reflect vector {} (raised at {:08X}h)", event.vector, from));
 }
 
-bool TrapBridge::serve_guest(Frame& call) {
+bool TrapBridge::serve_guest(Frame& call, std::vector<u8>& payload) {
+  payload.clear();
   using lab::Call;
   const u32 a = call.a[0], b = call.a[1];
   switch (static_cast<Call>(call.code)) {
@@ -198,43 +155,6 @@ bool TrapBridge::serve_guest(Frame& call) {
     case Call::Jump: call.a[0] = guest.enter_inner_code(static_cast<u16>(a), b); return true;
     default: return false;
   }
-}
-
-bool TrapBridge::serve(Frame& call, std::vector<u8>& payload) {
-  using lab::Call;
-  take(call.cpu);
-  const u32 a = call.a[0], b = call.a[1];
-  bool ok = true;
-  switch (static_cast<Call>(call.code)) {
-    case Call::Read:
-      if (b > lab::kMostBytes) return false;
-      payload.assign(b, 0);
-      call.a[0] = guest.read(LinearAddr(a), payload.data(), b, false);
-      break;
-    case Call::Write:
-      if (b != payload.size()) return false;
-      call.a[0] = guest.write(LinearAddr(a), payload.data(), b, false);
-      payload.clear();
-      break;
-    case Call::WritePhysical:
-      if (b != payload.size()) return false;
-      call.a[0] = host.machine.ram().contains(GuestPhys(a), b);
-      if (call.a[0]) {
-        std::memcpy(host.machine.ram().at(GuestPhys(a), b), payload.data(), b);
-        guest.memory_written(GuestPhys(a), b);
-      }
-      payload.clear();
-      break;
-    default:
-      if (const auto served = serve_machine(host, call, payload)) {
-        ok = *served;
-      } else {
-        payload.clear();
-        ok = serve_guest(call);
-      }
-  }
-  call.cpu = cpu_now();
-  return ok;
 }
 
 }  // namespace ringside::labs

@@ -36,7 +36,7 @@ struct Cpu {
 
 /// How the guest continues.
 struct Outcome {
-  enum Next : u32 { Advance, Retry, Idle, Fault, NotHandled, Done } next;
+  enum Next : u32 { Advance, Retry, Idle, Fault, NotHandled, Done, Emulate } next;
   u8 vector = 0;
   bool has_error = false;
   u32 error = 0;
@@ -45,6 +45,9 @@ inline Outcome advance() { return {Outcome::Advance}; }  ///< behind the instruc
 inline Outcome retry() { return {Outcome::Retry}; }  ///< at EIP: try again, or you have moved EIP yourself
 inline Outcome idle() { return {Outcome::Idle}; }    ///< behind it, but not before an interrupt is pending
 inline Outcome fault(u8 vector, u32 error) { return {Outcome::Fault, vector, true, error}; }
+/// shadow.h, vmx.h: Ringside carries out the instruction at EIP on guest RAM or on the device model, because
+/// the processor must not (a traced page) or cannot (there is no memory).
+inline Outcome emulate() { return {Outcome::Emulate}; }
 inline Outcome not_handled() { return {Outcome::NotHandled}; }  ///< ends the run with a report
 
 class Vm {
@@ -79,7 +82,7 @@ bool read(Vm& vm, u32 linear, T& value) {
   return vm.read(linear, &value, sizeof value);
 }
 
-/// What stands behind the hooks: trap.h and vmx.h have one class each to derive from.
+/// What stands behind the hooks: trap.h, shadow.h and vmx.h have one class each to derive from.
 struct Exit;
 class Monitor {
  public:

@@ -1,8 +1,10 @@
 // Hardware assistance: the guest runs in VMX non-root operation of the simulated VT-x, and these are its
 // exits.
 //
-// A hook that you do not override ends the run with a report that names the exit. String I/O and the control
-// registers' reserved bits are handled for you.
+// The guest owns its rings, page tables, control registers and interrupt flag; what comes to you is what the
+// hardware leaves to software. Done for you: interrupts, string I/O, MSRs, the reserved bits of control
+// registers, and moving EIP when you return advance(). A hook that you do not override ends the run with a
+// report that names the exit.
 #pragma once
 
 #include "ringside/lab.h"
@@ -10,52 +12,39 @@
 namespace ringside::lab {
 
 struct Io {
-  u32 port, size, in;
+  u32 port, size;  ///< 1, 2 or 4 bytes
+  u32 in;          ///< 1: IN, into EAX; 0: OUT, from EAX
 };
 
-/// Entries of page tables. Ept: bits 0-2 read, write, execute.
-inline constexpr u32 kPresent = 1, kWritable = 2, kUser = 4, kAccessed = 0x20, kDirty = 0x40;
-inline constexpr u64 kEptAll = 7;
+struct CpuidResult {
+  u32 eax, ebx, ecx, edx;
+};
+
+/// Bits of an EPT entry: read, write, execute; on level 2, that it maps 2 MiB by itself.
+inline constexpr u64 kEptRead = 1, kEptWrite = 2, kEptExecute = 4, kEptAll = 7, kEptLarge = 0x80;
 
 class VmxVm : public Vm {
  public:
-  // -- your own page tables, in the monitor's frames of machine memory
-  u32 allocate_frame();  ///< machine address of a zeroed frame; 0: none left
-  void release_frame(u32 frame);
-  u32 to_machine(u32 guest_physical);           ///< of a page of guest RAM; 0: a device, or beyond RAM
-  u64 read_entry(u32 machine, unsigned bytes);  ///< 4 or 8 bytes
-  void write_entry(u32 machine, unsigned bytes, u64 value);
-  void set_ept_root(u32 machine);     ///< four levels of 8-byte entries
-  void set_shadow_root(u32 machine);  ///< the CR3 that the processor really uses (no EPT)
-  void flush_tlb();
-  void invalidate(u32 linear);
+  // -- nested page tables, in frames of machine memory that are yours; addresses are multiples of 4096
+  u32 allocate_frame();                ///< machine address of a zeroed frame; 0: none left
+  u32 to_machine(u32 guest_physical);  ///< of a page of guest RAM; 0: a device, or beyond RAM
+  u64 read_entry(u32 machine);         ///< eight bytes of a frame of yours
+  void write_entry(u32 machine, u64 value);
+  void set_ept_root(u32 machine);  ///< four levels of 512 entries; empties the TLB
+  void flush_tlb();                ///< after changing an entry that was present
 
-  // -- events
-  void inject(u8 vector);  ///< an external interrupt, at the next entry; needs cpu.interruptible
-  void inject_fault(u8 vector, u32 error, u32 cr2);
-  void request_interrupt_window(bool on);  ///< exit as soon as the guest can take an interrupt
-
-  /// Carries out the instruction at EIP on guest memory and devices in the guest's place. Stores into RAM:
-  /// `*address` and
-  /// `*bytes` say where (0 bytes: none). False: no such instruction is known to the emulator.
-  bool emulate_instruction(u32* address, u32* bytes);
+  CpuidResult host_cpuid(u32 leaf, u32 subleaf);  ///< what the real processor says
 };
 
 class VmxMonitor : public Monitor {
  public:
-  virtual void start(VmxVm&) {}         ///< before the first entry
-  virtual void before_entry(VmxVm&) {}  ///< only in labs that say so
+  virtual void start(VmxVm&) {}  ///< before the first entry. Without set_ept_root() our nested tables serve
   virtual Outcome io(VmxVm&, const Io&) { return not_handled(); }
   virtual Outcome hlt(VmxVm&) { return not_handled(); }
   virtual Outcome cpuid(VmxVm&) { return not_handled(); }
   virtual Outcome vmcall(VmxVm&) { return not_handled(); }
+  /// Your tables do not permit the access to this guest-physical address. retry(): they do now; or emulate().
   virtual Outcome ept_violation(VmxVm&, u32 /*guest_physical*/, bool /*write*/) { return not_handled(); }
-  virtual Outcome external_interrupt(VmxVm&) { return not_handled(); }
-  virtual Outcome interrupt_window(VmxVm&) { return not_handled(); }
-  // -- without EPT
-  virtual Outcome page_fault(VmxVm&, u32 /*linear*/, u32 /*error*/) { return not_handled(); }
-  virtual Outcome paging_changed(VmxVm&) { return not_handled(); }  ///< cpu.cr0, cr3 or cr4 has a new value
-  virtual Outcome invlpg(VmxVm&, u32 /*linear*/) { return not_handled(); }
 
   Outcome on(Vm&, const Exit&) final;
 };

@@ -20,17 +20,17 @@ enum class Hook : u32 {
   Reflect,
   Interrupt,  // trap.h
   Start,
-  BeforeEntry,
   Io,
   Hlt,
   Cpuid,
   Vmcall,
   EptViolation,
   ExternalInterrupt,
-  InterruptWindow,
+  InterruptWindow,  // vmx.h, events.h
   PageFault,
   PagingChanged,
-  Invlpg,  // vmx.h
+  Invlpg,
+  Written,  // shadow.h
 };
 
 enum class Call : u32 {
@@ -54,12 +54,14 @@ enum class Call : u32 {
   ReadEntry,
   WriteEntry,
   SetEptRoot,
-  SetShadowRoot,
+  SetRoot,
   FlushTlb,
+  Trace,
   Inject,
-  InjectFault,
   RequestWindow,
-  EmulateInstruction,
+  SetTimer,
+  CyclesPerSecond,
+  HostCpuid,
 };
 
 struct Frame {
