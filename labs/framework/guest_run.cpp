@@ -14,6 +14,8 @@ RunReport run_guest(const GuestRun& what) {
   config.mode = what.mode;
   config.sensitive = what.sensitive;
   config.host.ram_bytes = what.ram_bytes;
+  config.host.profile = what.profile;
+  config.ept_levels = what.ept_levels;
   config.command_line = what.command_line;
   config.custom_monitor = what.monitor;
   Image image;

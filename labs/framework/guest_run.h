@@ -13,6 +13,8 @@ struct GuestRun {
   std::string command_line;
   Mode mode = Mode::Trap;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;
+  const CostProfile* profile = nullptr;  ///< nullptr: the default
+  u8 ept_levels = 4;                     ///< hvm: 0 = shadow page tables
   u64 ram_bytes = u64{8} << 20;
   u64 instructions = 400'000'000;
   double seconds = 120;

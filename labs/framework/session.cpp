@@ -14,6 +14,8 @@
 namespace ringside::labs {
 namespace {
 
+unsigned timeouts = 0;
+
 double seconds_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -22,6 +24,10 @@ double seconds_now() {
 
 Session::Session(const std::filesystem::path& folder, const std::string& program,
                  const std::filesystem::path& output) {
+  if (timeouts >= kMostTimeouts) {
+    lost_ = fmt::format("not tried: your program had come to no answer {} times before", timeouts);
+    return;
+  }
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw HostError(fmt::format("no socket pair: {}", std::strerror(errno)));
@@ -33,7 +39,7 @@ Session::Session(const std::filesystem::path& folder, const std::string& program
 
 Session::~Session() {
   sandbox_.reset();
-  close(socket_);
+  if (socket_ >= 0) close(socket_);
 }
 
 void Session::lose(std::string why) {
@@ -49,6 +55,11 @@ void Session::lose(std::string why) {
   lost_ = std::move(why);
 }
 
+void Session::lose_by_timeout(std::string why) {
+  ++timeouts;
+  lose(std::move(why));
+}
+
 bool Session::receive(void* to, std::size_t bytes) {
   for (auto* p = static_cast<char*>(to); bytes > 0;) {
     const ssize_t n = recv(socket_, p, bytes, MSG_DONTWAIT);
@@ -58,7 +69,8 @@ bool Session::receive(void* to, std::size_t bytes) {
     } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
       const double left = deadline_ - seconds_now();
       if (left <= 0)
-        return lose(fmt::format("your program did not answer within {} s (an endless loop?)", kPatience)),
+        return lose_by_timeout(
+                   fmt::format("your program did not answer within {} s (an endless loop?)", kPatience)),
                false;
       pollfd wait{socket_, POLLIN, 0};
       poll(&wait, 1, static_cast<int>(left * 1000) + 1);
@@ -77,7 +89,7 @@ bool Session::send(const void* from, std::size_t bytes) {
       bytes -= static_cast<std::size_t>(n);
     } else if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
       const double left = deadline_ - seconds_now();
-      if (left <= 0) return lose("your program does not read what it asked for"), false;
+      if (left <= 0) return lose_by_timeout("your program does not read what it asked for"), false;
       pollfd wait{socket_, POLLOUT, 0};
       poll(&wait, 1, static_cast<int>(left * 1000) + 1);
     } else {
@@ -92,7 +104,8 @@ Session::Done Session::exchange(Hook hook, const void* arguments, std::size_t by
   Done done{.cpu = cpu};
   if (!lost_.empty()) return done;
   if (++exchanges_ > kMostExchanges) {
-    lose(fmt::format("the guest left to your monitor {} times and came to no end", kMostExchanges));
+    lose_by_timeout(
+        fmt::format("the guest left to your monitor {} times and came to no end", kMostExchanges));
     return done;
   }
   deadline_ = seconds_now() + kPatience;

@@ -25,7 +25,9 @@ class Service {
 
 class Session {
  public:
-  static constexpr double kPatience = 10;        ///< seconds of wall clock for one exit
+  static constexpr double kPatience = 10;  ///< seconds of wall clock for one exit
+  /// After so many sessions that came to no answer, a process (each checks one submission) starts no more.
+  static constexpr unsigned kMostTimeouts = 3;
   static constexpr u64 kMostExchanges = 60'000;  ///< ten times what the longest run of a lab takes
 
   /// Starts `program`, a monitor built by build_monitor(), in `folder`.
@@ -49,6 +51,7 @@ class Session {
   bool receive(void* to, std::size_t bytes);
   bool send(const void* from, std::size_t bytes);
   void lose(std::string why);
+  void lose_by_timeout(std::string why);
 
   int socket_ = -1;
   std::unique_ptr<Sandbox> sandbox_;

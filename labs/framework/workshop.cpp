@@ -82,7 +82,7 @@ std::string Workshop::compile(std::vector<std::string> command) {
        .may_write = true,
        .output = log,
        .limits = {
-           .cpu_seconds = 60, .memory_bytes = u64{2} << 30, .file_bytes = u64{32} << 20, .processes = 16}});
+           .cpu_seconds = 20, .memory_bytes = u64{2} << 30, .file_bytes = u64{32} << 20, .processes = 16}});
   const auto end = compiler.wait(kCompilePatience);
   if (end && end->empty()) return {};
   const std::string said = fs::exists(log) ? shortened(read_file(log)) : std::string();

@@ -8,6 +8,7 @@
 
 #include "labs/framework/grade.h"
 #include "tests/labs/submission.h"
+#include "ui/papers/for_labs.h"
 
 using namespace ringside;
 using namespace ringside::labs;
@@ -75,11 +76,16 @@ void walk(const std::string& id) {
 
 }  // namespace
 
+TEST_CASE("lab 00: the template", "[oracle][labs]") { walk("00"); }
 TEST_CASE("lab 01: count the traps", "[oracle][labs]") { walk("01"); }
 TEST_CASE("lab 02: the instructions that do not trap", "[oracle][labs]") { walk("02"); }
 TEST_CASE("lab 03: write the emulation handlers", "[oracle][labs]") { walk("03"); }
 TEST_CASE("lab 04: shadow paging", "[oracle][labs]") { walk("04"); }
 TEST_CASE("lab 06: hardware assistance", "[oracle][labs]") { walk("06"); }
+TEST_CASE("lab 09: reproduce a paper", "[oracle][labs]") {
+  papers::give_to_labs();
+  walk("09");
+}
 
 TEST_CASE("every lab's folder has code, and its hints are used by somebody", "[labs]") {
   for (const Definition& lab : all_labs()) {

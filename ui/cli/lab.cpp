@@ -19,9 +19,11 @@ namespace fs = std::filesystem;
 
 int lab_list(const LabOptions& o) {
   const Style style = output_style();
+  std::vector<Definition> labs = all_labs();
+  std::erase_if(labs, [](const Definition& lab) { return lab.id == "00"; });  // the template is for teachers
   if (o.json) {
     nlohmann::ordered_json all = nlohmann::ordered_json::array();
-    for (const Definition& lab : all_labs())
+    for (const Definition& lab : labs)
       all.push_back({{"id", lab.id},
                      {"name", lab.name},
                      {"title", lab.title},
@@ -32,7 +34,7 @@ int lab_list(const LabOptions& o) {
     fmt::print("{}\n", all.dump(2));
     return 0;
   }
-  for (const Definition& lab : all_labs())
+  for (const Definition& lab : labs)
     fmt::print("{}  {}\n    {}\n    {} steps, {} points; you hand in {}\n",
                style.paint(Colour::Bold, lab.name), lab.title, wrap(lab.question, style.width, 4, 4),
                lab.steps.size(), lab.points(), fmt::join(lab.files, ", "));

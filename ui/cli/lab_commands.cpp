@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "ui/papers/for_labs.h"
+
 namespace ringside::cli {
 
 std::function<int()> add_lab_commands(CLI::App& app, LabOptions& o) {
@@ -48,6 +50,7 @@ std::function<int()> add_lab_commands(CLI::App& app, LabOptions& o) {
   package.add_flag("--gradescope", o.gradescope, "as Gradescope's zip: setup.sh, run_autograder")->required();
   package.add_option("--output", o.output, "file; NAME-gradescope.zip without it")->type_name("FILE.zip");
   return [&]() {
+    papers::give_to_labs();
     if (list.parsed()) return lab_list(o);
     if (start.parsed()) return lab_start(o);
     if (check.parsed()) return lab_check(o);

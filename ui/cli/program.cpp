@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <new>
 
 #include "cpu/host_error.h"
@@ -260,6 +261,8 @@ int program(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return report_error(error.what());
   } catch (const HostError& error) {
+    return report_error(error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
     return report_error(error.what());
   } catch (const std::bad_alloc&) {
     return report_error("this host has no memory left for that");

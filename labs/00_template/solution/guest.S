@@ -1,0 +1,5 @@
+  .text
+  .global main
+main:
+  mov $${status}, %eax
+  ret
