@@ -155,51 +155,60 @@ void write_piece(Core& core, const TlbEntry& entry, LinearAddr address, const u8
   set_tags(entry, !(user && alignment_checked(core)));
 }
 
-/// The usual walk, 4 KiB pages by 32-bit tables in plain RAM, done at once. It declines, with nothing changed
-/// or counted, whenever anything else comes up: walk_pages() then says what.
-bool fill_from_two_levels(Core& core, LinearAddr address, Access access, bool user) {
+enum class Quick : u8 { Declined, Filled, Faulted };
+
+/// The usual walk, 4 KiB pages by 32-bit tables in plain RAM, done at once, page faults included. It
+/// declines, with nothing changed or counted, whenever anything else comes up: walk_pages() then says what.
+Quick fill_from_two_levels(Core& core, LinearAddr address, Access access, bool user) {
   const CpuState& s = core.s;
   const bool usual =
       s.paging() && !core.tlb_model && !(s.cr4 & cr4::PAE) && !(core.vmcs && core.vmcs->enable_ept);
-  if (!usual) return false;
+  if (!usual) return Quick::Declined;
   u8* const ram = core.memory.data();
   const MachinePhys upper_at((s.cr3 & pte::kFrame) + (address.value >> 22) * 4);
-  if (!core.memory.plain(upper_at)) return false;
+  if (!core.memory.plain(upper_at)) return Quick::Declined;
   u32 upper, entry;
   std::memcpy(&upper, ram + upper_at.value, sizeof upper);
   constexpr u32 kUsed = pte::P | pte::A;
-  if ((upper & kUsed) != kUsed || ((upper & pte::PS) && (s.cr4 & cr4::PSE))) return false;
+  if ((upper & kUsed) != kUsed || ((upper & pte::PS) && (s.cr4 & cr4::PSE))) return Quick::Declined;
   const MachinePhys at((upper & pte::kFrame) + ((address.value >> 12) & 1023) * 4);
-  if (!core.memory.plain(at)) return false;
+  if (!core.memory.plain(at)) return Quick::Declined;
   std::memcpy(&entry, ram + at.value, sizeof entry);
   const MachinePhys page(entry & pte::kFrame);
   const u32 rights = upper & entry;
   const bool write = access == Access::Write, binding = user || (s.cr0 & cr0::WP);
   const bool permitted = (!user || (rights & pte::U)) && (!write || (rights & pte::W) || !binding);
-  if (!(entry & pte::P) || !permitted || !core.memory.plain(page)) return false;
+  const auto count = [&] {
+    core.counters.tlb_misses++;
+    core.counters.walk_references += 2;
+  };
+  if (!(entry & pte::P) || !permitted) {
+    count();
+    core.raise_page_fault(write * page_fault::W | user * page_fault::U | (entry & pte::P ? page_fault::P : 0),
+                          address);
+    return Quick::Faulted;
+  }
+  if (!core.memory.plain(page)) return Quick::Declined;
   const u32 wanted = entry | pte::A | (write ? pte::D : 0);
   if (wanted != entry) {
-    if (core.blocks->holds_code(at.page())) return false;
+    if (core.blocks->holds_code(at.page())) return Quick::Declined;
     std::memcpy(ram + at.value, &wanted, sizeof wanted);
   }
-  core.counters.tlb_misses++;
-  core.counters.walk_references += 2;
+  count();
   const bool writable = ((rights & pte::W) || !binding) && (wanted & pte::D);
   const bool global = (entry & pte::G) && (s.cr4 & cr4::PGE);
   install(
       core, address, user, page, PageKind::Ram,
       writable * kTlbWritable | (rights & pte::U ? u32{kTlbUser} : 0) | global * kTlbGlobal | kTlbExecutable);
-  return true;
+  return Quick::Filled;
 }
 
 bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
   return user && (address.value & (bytes - 1)) && alignment_checked(core);
 }
 
-}  // namespace
-
-bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
-  if (fill_from_two_levels(core, address, access, user)) return true;
+/// Apart from the quick way, which would pay for its frame.
+[[gnu::noinline]] bool fill_by_any_walk(Core& core, LinearAddr address, Access access, bool user) {
   // A modelled TLB that holds the page knows the result: only the simulator's own TLB has to be filled.
   TlbModel* const model = core.tlb_model.get();
   const bool counted = !model || !model->holds(address, access);
@@ -248,6 +257,13 @@ bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
               (kind == PageKind::Mmio) * kTlbMmio | (kind == PageKind::Rom) * kTlbRom |
               executable * kTlbExecutable | large * kTlbLarge | !data * kTlbFetchOnly);
   return true;
+}
+
+}  // namespace
+
+bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
+  const Quick quick = fill_from_two_levels(core, address, access, user);
+  return quick == Quick::Declined ? fill_by_any_walk(core, address, access, user) : quick == Quick::Filled;
 }
 
 bool translate_code(Core& core, LinearAddr address, MachinePhys& physical) {

@@ -126,7 +126,8 @@ def run(command, image, iterations, timeout):
                     result['resident'] = status_kib(process.pid, 'VmHWM')
                 elif len(line) == 2 and line[0] == 'S':
                     begun[line[1]] = cpu
-                elif len(line) > 3 and line[0] == 'E' and line[1] in begun:
+                # Without a figure if both marks came in one piece, as happens on a crowded host.
+                elif len(line) > 3 and line[0] == 'E' and cpu > begun.get(line[1], cpu):
                     fields = line.split()
                     n = int(fields[1], 16)
                     what = ALL[line[1]]

@@ -172,6 +172,14 @@ TEST_CASE("random integer code agrees with Unicorn", "[unicorn][oracle]") {
   CHECK(agreed >= 10'000'000);
 }
 
+TEST_CASE("a hundred million random instructions agree with Unicorn", "[.long]") {
+  std::map<std::string, u64> forgiven;
+  for (u64 seed = 1; seed <= 10; seed++) {
+    const u64 agreed = compare_with_unicorn(seed, 10'000'000, forgiven);
+    WARN("seed " << seed << ": " << agreed << " random instructions agree with Unicorn");
+  }
+}
+
 #else
 TEST_CASE("random integer code agrees with Unicorn", "[unicorn][oracle]") {
   RINGSIDE_SKIP("Unicorn is not installed");
