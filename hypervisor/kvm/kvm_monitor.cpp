@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cpu/host_error.h"
+#include "cpu/paging.h"
 #include "hypervisor/describe_state.h"
 #include "hypervisor/kvm/disassemble.h"
 #include "hypervisor/kvm/probe.h"
@@ -49,12 +51,84 @@ Exit KvmMonitor::enter(u64 budget) {
   const u64 left = kvm().left_at(), handled = host.ledger.exits_closed() - exits_before_,
             ran = kvm().guest_ns();
   const ExitReason reason = host.ledger.last_reason();
-  Exit exit = kvm().run(budget);
+  Exit exit = breakpoints_.empty() ? kvm().run(budget) : run_with_breakpoints(budget);
   if (kvm().entered_at() > left) {  // otherwise something came before the guest
     if (left && handled == 1) times_[static_cast<std::size_t>(reason)].add(kvm().entered_at() - left);
     exits_before_ = host.ledger.exits_closed();
   }
   host.pass_measured_time(static_cast<u64>(Wide{kvm().guest_ns() - ran} * host.hz() / 1'000'000'000));
+  return exit;
+}
+
+void KvmMonitor::set_debug_points(std::vector<DebugPoint> points) {
+  constexpr std::size_t kDebugRegisters = 4;
+  std::vector<LinearAddr> breakpoints;
+  std::vector<KvmVcpu::Watch> watches;
+  for (const DebugPoint& p : points) {
+    if (p.kind == DebugPoint::Kind::Execute) {
+      breakpoints.push_back(p.address);
+      continue;
+    }
+    if ((p.bytes != 1 && p.bytes != 2 && p.bytes != 4) || p.address.value % p.bytes)
+      throw HostError("mode kvm watches 1, 2 or 4 bytes at a multiple of that: the host's debug registers.");
+    watches.push_back({p.address, p.bytes, p.kind == DebugPoint::Kind::ReadOrWrite});
+  }
+  if (watches.size() > kDebugRegisters)
+    throw HostError(
+        "the host's processor has four debug registers: mode kvm takes no more watchpoints than that.");
+  if (!watches.empty() && !host_kvm().works(kWatchpoints))
+    throw HostError(
+        "this host's KVM does not honour the debug registers (ringside doctor): no watchpoints in mode kvm. "
+        "The simulated modes have them.");
+  kvm().debug(!breakpoints.empty() && host_kvm().works(kInt3Breakpoints), std::move(watches));
+  breakpoints_ = std::move(breakpoints);
+}
+
+/// Ring 3 may execute there, as far as the page tables know.
+bool KvmMonitor::open_to_users(LinearAddr address) const {
+  const CpuState s = virtual_state();
+  if (!(s.cr0 & cr0::PG)) return false;
+  const auto read = [&](u64 at) { return host.machine.ram().read<u32>(GuestPhys(at)).value_or(0); };
+  return walk_pages(PagingMode{s.cr3, s.cr0, s.cr4, true}, address, Access::Read, false, read,
+                    [](u64, u32) {})
+      .ok;
+}
+
+/// The instruction that stops the guest is in its memory only meanwhile: whoever looks sees the guest's own
+/// code. It is INT3; where the host does not intercept that, HLT in its place, which only ring 0 may execute.
+Exit KvmMonitor::run_with_breakpoints(u64 budget) {
+  constexpr u8 kInt3 = 0xCC, kHlt = 0xF4;
+  const bool int3 = host_kvm().works(kInt3Breakpoints);
+  struct Replaced {
+    LinearAddr address;
+    u8* byte;
+    u8 was;
+  };
+  std::vector<Replaced> replaced;
+  for (const LinearAddr at : breakpoints_) {
+    const auto place = translate(at);
+    u8* byte = place ? host.memory.at(*place) : nullptr;
+    if (byte && (int3 || !open_to_users(at)))
+      replaced.push_back({at, byte, std::exchange(*byte, int3 ? kInt3 : kHlt)});
+  }
+  const Exit exit = kvm().run(budget);
+  for (auto it = replaced.rbegin(); it != replaced.rend(); ++it) *it->byte = it->was;
+
+  const auto ours = [&](LinearAddr at) {
+    return std::any_of(replaced.begin(), replaced.end(), [&](const Replaced& r) { return r.address == at; });
+  };
+  const auto* stop = std::get_if<exits::DebugStop>(&exit);
+  if (stop && stop->why == exits::DebugStop::Why::Breakpoint && !ours(stop->address)) {
+    kvm().give_back_int3();
+    return exits::BudgetSpent{};
+  }
+  if (std::holds_alternative<exits::Halted>(exit) && !int3) {
+    CpuState& s = kvm().state();
+    const LinearAddr at(s.seg[CS].base + s.eip - 1);
+    if (!ours(at)) return exit;
+    --s.eip;
+    return exits::DebugStop{at, exits::DebugStop::Why::Breakpoint};
+  }
   return exit;
 }
 

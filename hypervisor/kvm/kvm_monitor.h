@@ -8,6 +8,7 @@
 
 #include <set>
 
+#include "hypervisor/guest_debug.h"
 #include "hypervisor/hvm/hvm_monitor.h"
 #include "hypervisor/kvm/exit_times.h"
 #include "hypervisor/kvm/kvm_vcpu.h"
@@ -29,6 +30,9 @@ class KvmMonitor final : public HvmMonitor {
   Outcome on(const exits::KvmInternalError&) override;
   Outcome on(const exits::KvmFailEntry&) override;
 
+  /// See hypervisor/guest_debug.h.
+  void set_debug_points(std::vector<DebugPoint> points);
+
   KvmVcpu& kvm() { return static_cast<KvmVcpu&>(vcpu()); }
   KvmVirtualMachine& machine() { return *machine_; }
   const ExitTimes& exit_times() const { return times_; }
@@ -39,9 +43,12 @@ class KvmMonitor final : public HvmMonitor {
   /// and this throws HostError.
   void blame_incomplete_kvm() const;
   void forward_irq_lines();
+  Exit run_with_breakpoints(u64 budget);
+  bool open_to_users(LinearAddr address) const;
 
   std::unique_ptr<KvmVirtualMachine> machine_;
   ExitTimes times_;
+  std::vector<LinearAddr> breakpoints_;
   std::set<u64> dirty_;   ///< pages that the guest has written, as far as they have been asked for
   u64 exits_before_ = 0;  ///< exits that had been handled when KVM_RUN came back last
   u16 lines_ = 0;         ///< as the in-kernel interrupt controller knows them

@@ -30,13 +30,6 @@ static_assert(sizeof(CounterRow) == 16);
 // guest-physical space right below the firmware's reset vector.
 constexpr u64 kIdentityMapPage = 0xFFFBC000, kTssPages = 0xFFFBD000;
 
-[[noreturn]] void fail(const char* what) {
-  throw HostError(
-      fmt::format("/dev/kvm: {} failed: {}. Run `ringside doctor` to see what this host's KVM can do, or use "
-                  "--kvm-host.",
-                  what, std::strerror(errno)));
-}
-
 }  // namespace
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
@@ -46,6 +39,13 @@ FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
 
 FileDescriptor::~FileDescriptor() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+void kvm_failed(const char* what) {
+  const char* remedy =
+      errno == ENOMEM ? "This host has no memory left for it: close something, or give the guest less (-m)."
+                      : "Run `ringside doctor` to see what this host's KVM can do, or use --kvm-host.";
+  throw HostError(fmt::format("/dev/kvm: {} failed: {}. {}", what, std::strerror(errno), remedy));
 }
 
 int kvm_ioctl(const FileDescriptor& fd, unsigned long request, void* argument) {
@@ -74,6 +74,11 @@ FileDescriptor open_kvm() {
     throw HostError(fmt::format("cannot open /dev/kvm: {}. Remedy: {}.", std::strerror(errno), remedy));
   }
   const int version = kvm_ioctl(fd, KVM_GET_API_VERSION);
+  if (version < 0)
+    throw HostError(fmt::format(
+        "/dev/kvm is not KVM: it refuses the question for its version ({}). Use --kvm-host, which boots a "
+        "throw-away host with a real one.",
+        std::strerror(errno)));
   if (version != KVM_API_VERSION)
     throw HostError(
         fmt::format("/dev/kvm speaks API version {}, not {}. Use a current kernel, or --kvm-host.", version,
@@ -85,16 +90,17 @@ FileDescriptor open_kvm() {
 
 KvmVirtualMachine::KvmVirtualMachine(GuestMemory ram, Config config) : config_(config), system_(open_kvm()) {
   vm_ = FileDescriptor(kvm_ioctl(system_, KVM_CREATE_VM));
-  if (!vm_.valid()) fail("creating a virtual machine");
+  if (!vm_.valid()) kvm_failed("creating a virtual machine");
   // Only Intel's half of KVM knows these two; elsewhere they are not needed.
   kvm_ioctl(vm_, KVM_SET_TSS_ADDR, kTssPages);
   u64 identity = kIdentityMapPage;
   kvm_ioctl(vm_, KVM_SET_IDENTITY_MAP_ADDR, &identity);
   if (config_.kernel_irqchip) {
     if (kvm_ioctl(vm_, KVM_CREATE_IRQCHIP) < 0)
-      fail("creating the in-kernel interrupt controller (--irqchip kernel)");
+      kvm_failed("creating the in-kernel interrupt controller (--irqchip kernel)");
     kvm_pit_config pit{};
-    if (kvm_ioctl(vm_, KVM_CREATE_PIT2, &pit) < 0) fail("creating the in-kernel timer (--irqchip kernel)");
+    if (kvm_ioctl(vm_, KVM_CREATE_PIT2, &pit) < 0)
+      kvm_failed("creating the in-kernel timer (--irqchip kernel)");
   }
   add_slot(ram, 0, std::min<u64>(RS_VGA_WINDOW, ram.size()));
   if (ram.size() > 0xC0000) add_slot(ram, 0xC0000, ram.size());
@@ -115,7 +121,7 @@ void KvmVirtualMachine::add_slot(const GuestMemory& ram, u64 begin, u64 end) {
     region.flags = 0;
     result = kvm_ioctl(vm_, KVM_SET_USER_MEMORY_REGION, &region);
   }
-  if (result < 0) fail("giving the guest its memory");
+  if (result < 0) kvm_failed("giving the guest its memory");
   slots_.push_back(slot);
 }
 
@@ -123,7 +129,7 @@ void KvmVirtualMachine::set_irq_line(unsigned irq, bool level) {
   kvm_irq_level line{};
   line.irq = irq;
   line.level = level;
-  if (kvm_ioctl(vm_, KVM_IRQ_LINE, &line) < 0) fail("raising an interrupt");
+  if (kvm_ioctl(vm_, KVM_IRQ_LINE, &line) < 0) kvm_failed("raising an interrupt");
 }
 
 std::vector<GuestPhys> KvmVirtualMachine::take_dirty_pages() {
@@ -134,7 +140,7 @@ std::vector<GuestPhys> KvmVirtualMachine::take_dirty_pages() {
     kvm_dirty_log log{};
     log.slot = slot.number;
     log.dirty_bitmap = bitmap.data();
-    if (kvm_ioctl(vm_, KVM_GET_DIRTY_LOG, &log) < 0) fail("reading the dirty log");
+    if (kvm_ioctl(vm_, KVM_GET_DIRTY_LOG, &log) < 0) kvm_failed("reading the dirty log");
     for (std::size_t i = 0; i < bitmap.size(); ++i)
       for (u64 bits = bitmap[i]; bits; bits &= bits - 1)
         pages.emplace_back(slot.begin + (i * 64 + static_cast<unsigned>(__builtin_ctzll(bits))) * kPageSize);

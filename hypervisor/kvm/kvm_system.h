@@ -31,6 +31,9 @@ class FileDescriptor {
 int kvm_ioctl(const FileDescriptor& fd, unsigned long request, void* argument);
 int kvm_ioctl(const FileDescriptor& fd, unsigned long request, unsigned long argument = 0);
 
+/// Throws HostError: what failed, errno, and what can be done about it.
+[[noreturn]] void kvm_failed(const char* what);
+
 /// Opens /dev/kvm and checks its version. Throws HostError with the remedy.
 FileDescriptor open_kvm();
 

@@ -60,13 +60,6 @@ u64 monotonic_ns() {
 
 int this_thread() { return static_cast<int>(::syscall(SYS_gettid)); }
 
-[[noreturn]] void fail(const char* what) {
-  throw HostError(
-      fmt::format("/dev/kvm: {} failed: {}. Run `ringside doctor` to see what this host's KVM can do, or use "
-                  "--kvm-host.",
-                  what, std::strerror(errno)));
-}
-
 /// Blocks the kick signal in this thread: KVM_RUN alone lets it in, and no handler ever runs.
 void block_kicks() {
   sigset_t set;
@@ -99,12 +92,12 @@ const char* internal_error_text(u32 sub_code) {
 
 KvmVcpu::KvmVcpu(KvmVirtualMachine& machine, CpuModel model, u64 hz) : machine_(machine), hz_(hz) {
   vcpu_ = FileDescriptor(kvm_ioctl(machine_.fd(), KVM_CREATE_VCPU));
-  if (!vcpu_.valid()) fail("creating a virtual processor");
+  if (!vcpu_.valid()) kvm_failed("creating a virtual processor");
   const int bytes = kvm_ioctl(machine_.system(), KVM_GET_VCPU_MMAP_SIZE);
-  if (bytes <= 0) fail("asking for the size of the shared page");
+  if (bytes <= 0) kvm_failed("asking for the size of the shared page");
   run_bytes_ = static_cast<std::size_t>(bytes);
   void* shared = ::mmap(nullptr, run_bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_.get(), 0);
-  if (shared == MAP_FAILED) fail("mapping the shared page");
+  if (shared == MAP_FAILED) kvm_failed("mapping the shared page");
   run_ = static_cast<kvm_run*>(shared);
 
   // The signals that may end KVM_RUN: those of the caller, and the kick.
@@ -113,7 +106,8 @@ KvmVcpu::KvmVcpu(KvmVirtualMachine& machine, CpuModel model, u64 hz) : machine_(
   sigdelset(&current, kick_signal());
   SignalMask mask{{sizeof mask.set}, {}};
   std::memcpy(mask.set, &current, sizeof mask.set);
-  if (kvm_ioctl(vcpu_, kSetSignalMask, &mask) < 0) fail("choosing the signal that interrupts the guest");
+  if (kvm_ioctl(vcpu_, kSetSignalMask, &mask) < 0)
+    kvm_failed("choosing the signal that interrupts the guest");
   set_cpuid(model);
 }
 
@@ -137,7 +131,7 @@ void KvmVcpu::set_cpuid(CpuModel model) {
   add(0);
   for (u32 leaf = 1; leaf <= std::min<u32>(cpuid_leaf(model, 0, 0).eax, 15); ++leaf) add(leaf);
   add(kHypervisorLeaf);
-  if (kvm_ioctl(vcpu_, kSetCpuid, &list) < 0) fail("setting CPUID");
+  if (kvm_ioctl(vcpu_, kSetCpuid, &list) < 0) kvm_failed("setting CPUID");
 }
 
 void KvmVcpu::load_state() {
@@ -147,7 +141,7 @@ void KvmVcpu::load_state() {
   kvm_debugregs debug{};
   if (kvm_ioctl(vcpu_, KVM_GET_REGS, &regs) < 0 || kvm_ioctl(vcpu_, KVM_GET_SREGS, &sregs) < 0 ||
       kvm_ioctl(vcpu_, KVM_GET_VCPU_EVENTS, &events) < 0)
-    fail("reading the registers");
+    kvm_failed("reading the registers");
   CpuState s;
   from_kvm(regs, sregs, s);
   s.sti_shadow = events.interrupt.shadow & KVM_X86_SHADOW_INT_STI;
@@ -175,11 +169,16 @@ void KvmVcpu::store_state() {
   state_.reset();
   if (s == loaded_) return;
   kvm_regs regs{};
-  kvm_sregs sregs{};
-  if (kvm_ioctl(vcpu_, KVM_GET_SREGS, &sregs) < 0) fail("reading the registers");
+  kvm_sregs sregs{}, before{};
+  if (kvm_ioctl(vcpu_, KVM_GET_SREGS, &sregs) < 0) kvm_failed("reading the registers");
+  before = sregs;
+  to_kvm(loaded_, regs, before);
   to_kvm(s, regs, sregs);
-  if (kvm_ioctl(vcpu_, KVM_SET_SREGS, &sregs) < 0) fail("setting the system registers");
-  if (kvm_ioctl(vcpu_, KVM_SET_REGS, &regs) < 0) fail("setting the registers");
+  // Not without need: what goes in is not always what came out. AMD's task register comes out busy, and
+  // QEMU's emulated processor aborts over one that goes in so.
+  if (std::memcmp(&sregs, &before, sizeof sregs) != 0 && kvm_ioctl(vcpu_, KVM_SET_SREGS, &sregs) < 0)
+    kvm_failed("setting the system registers");
+  if (kvm_ioctl(vcpu_, KVM_SET_REGS, &regs) < 0) kvm_failed("setting the registers");
   if (s.sysenter_cs != loaded_.sysenter_cs || s.sysenter_esp != loaded_.sysenter_esp ||
       s.sysenter_eip != loaded_.sysenter_eip) {
     MsrList msrs;
@@ -189,18 +188,19 @@ void KvmVcpu::store_state() {
       msrs.entry[i].index = kSysenterMsrs[i];
       msrs.entry[i].data = values[i];
     }
-    if (kvm_ioctl(vcpu_, kSetMsrs, &msrs) != 3) fail("setting the SYSENTER registers");
+    if (kvm_ioctl(vcpu_, kSetMsrs, &msrs) != 3) kvm_failed("setting the SYSENTER registers");
   }
   if (s.dr != loaded_.dr) {
     kvm_debugregs debug{};
     for (int i = 0; i < 4; ++i) debug.db[i] = s.dr[i];
     debug.dr6 = s.dr[6];
     debug.dr7 = s.dr[7];
-    if (kvm_ioctl(vcpu_, KVM_SET_DEBUGREGS, &debug) < 0) fail("setting the debug registers");
+    if (kvm_ioctl(vcpu_, KVM_SET_DEBUGREGS, &debug) < 0) kvm_failed("setting the debug registers");
   }
 }
 
 CpuState& KvmVcpu::state() {
+  complete_exit();
   if (!state_) load_state();
   return *state_;
 }
@@ -217,18 +217,18 @@ void KvmVcpu::inject(const Event& event) {
   if (event.type == EventType::ExternalInterrupt) {
     kvm_interrupt interrupt{};
     interrupt.irq = event.vector;
-    if (kvm_ioctl(vcpu_, KVM_INTERRUPT, &interrupt) < 0) fail("injecting an interrupt");
+    if (kvm_ioctl(vcpu_, KVM_INTERRUPT, &interrupt) < 0) kvm_failed("injecting an interrupt");
     injected_ = true;
     ++interrupts_;
     return;
   }
   kvm_vcpu_events events{};
-  if (kvm_ioctl(vcpu_, KVM_GET_VCPU_EVENTS, &events) < 0) fail("reading pending events");
+  if (kvm_ioctl(vcpu_, KVM_GET_VCPU_EVENTS, &events) < 0) kvm_failed("reading pending events");
   events.exception.injected = 1;
   events.exception.nr = event.vector;
   events.exception.has_error_code = event.has_error_code;
   events.exception.error_code = event.error_code;
-  if (kvm_ioctl(vcpu_, KVM_SET_VCPU_EVENTS, &events) < 0) fail("injecting an exception");
+  if (kvm_ioctl(vcpu_, KVM_SET_VCPU_EVENTS, &events) < 0) kvm_failed("injecting an exception");
 }
 
 void KvmVcpu::request_interrupt_window(bool on) { run_->request_interrupt_window = on; }
@@ -239,29 +239,49 @@ void KvmVcpu::stop() {
   if (const int thread = thread_) ::syscall(SYS_tgkill, ::getpid(), thread, kick_signal());
 }
 
-void KvmVcpu::set_breakpoints(std::vector<LinearAddr> addresses) {
-  if (addresses.size() > 4)
-    throw HostError(
-        "the processor has four debug registers; --mode kvm takes no more breakpoints than that.");
-  breakpoints_ = std::move(addresses);
+void KvmVcpu::debug(bool catch_int3, std::vector<Watch> watches) {
+  catch_int3_ = catch_int3;
+  watches_ = std::move(watches);
   debug_dirty_ = true;
 }
 
-void KvmVcpu::apply_debug(bool single_step) {
-  if (!debug_dirty_ && single_step == stepping_) return;
-  debug_dirty_ = false;
-  stepping_ = single_step;
+void KvmVcpu::give_back_int3() { apply_debug(stepping_, KVM_GUESTDBG_INJECT_BP); }
+
+void KvmVcpu::apply_debug(bool single_step, u32 control) {
+  if (!debug_dirty_ && single_step == stepping_ && !control) return;
   kvm_guest_debug debug{};
-  if (!breakpoints_.empty()) {
-    debug.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP;
+  debug.control = control;
+  if (catch_int3_) debug.control |= KVM_GUESTDBG_USE_SW_BP;
+  if (single_step) debug.control |= KVM_GUESTDBG_SINGLESTEP;
+  if (!watches_.empty()) {
+    debug.control |= KVM_GUESTDBG_USE_HW_BP;
     debug.arch.debugreg[7] = 0x400;
-    for (std::size_t i = 0; i < breakpoints_.size(); ++i) {
-      debug.arch.debugreg[i] = breakpoints_[i].value;
-      debug.arch.debugreg[7] |= u64{2} << 2 * i;  // global enable; length and type 0: execution
+    for (std::size_t i = 0; i < watches_.size(); ++i) {
+      const u64 type = watches_[i].on_read ? 3 : 1, length = watches_[i].bytes - 1;
+      debug.arch.debugreg[i] = watches_[i].address.value;
+      debug.arch.debugreg[7] |= u64{2} << 2 * i | (type | length << 2) << (16 + 4 * i);
     }
   }
-  if (single_step) debug.control |= KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP;
-  if (kvm_ioctl(vcpu_, KVM_SET_GUEST_DEBUG, &debug) < 0) fail("setting breakpoints or single step");
+  if (debug.control) debug.control |= KVM_GUESTDBG_ENABLE;
+  if (kvm_ioctl(vcpu_, KVM_SET_GUEST_DEBUG, &debug) < 0) kvm_failed("setting breakpoints or single step");
+  debug_dirty_ = false;
+  stepping_ = single_step;
+}
+
+void KvmVcpu::exit_handled() {
+  if (completion_ != Completion::Open) return;
+  completion_ = Completion::Handled;
+  state_.reset();  // as it was before the instruction has ended
+}
+
+void KvmVcpu::complete_exit() {
+  if (completion_ != Completion::Handled) return;
+  completion_ = Completion::None;
+  __atomic_store_n(&run_->immediate_exit, 1, __ATOMIC_SEQ_CST);
+  const int result = ::ioctl(vcpu_.get(), KVM_RUN, 0);
+  __atomic_store_n(&run_->immediate_exit, 0, __ATOMIC_SEQ_CST);
+  // The end of a single step is no news; the next element of a REP OUTS is.
+  if (result == 0 && run_->exit_reason != KVM_EXIT_DEBUG) completion_ = Completion::NextIsThere;
 }
 
 void KvmVcpu::arm_timer(u64 deadline) {
@@ -275,7 +295,7 @@ void KvmVcpu::arm_timer(u64 deadline) {
     event.sigev_signo = kick_signal();
     event._sigev_un._tid = thread;
     timer_t timer{};
-    if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) fail("creating a timer");
+    if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) kvm_failed("creating a timer");
     timer_ = timer;
     timer_exists_ = true;
     timer_thread_ = thread;
@@ -303,7 +323,7 @@ bool KvmVcpu::enter_guest(u64 deadline) {
     if (result == 0) return true;
     if (error != EINTR && error != EAGAIN) {
       errno = error;
-      fail("running the guest");
+      kvm_failed("running the guest");
     }
     const bool kicked = drain_kicks();
     if (kicked) armed_until_ = 0;
@@ -317,14 +337,18 @@ Exit KvmVcpu::run(u64 budget) {
     interrupt_ = false;
     return exits::ExternalInterrupt{};
   }
+  const bool single_step = budget == 1;
+  if (single_step) complete_exit();
   store_state();
-  apply_debug(budget == 1);
+  if (completion_ == Completion::NextIsThere) return translate_exit();
+  completion_ = Completion::None;
+  apply_debug(single_step);
   __atomic_store_n(&run_->immediate_exit, 0, __ATOMIC_SEQ_CST);
   if (stop_.exchange(false)) return exits::Stopped{};
 
   constexpr u64 kLongest = u64{1} << 40;
   // A single instruction gets a second: the limit is only there for one that never ends.
-  const u64 cycles = budget == 1 ? hz_ : std::min(budget, kLongest);
+  const u64 cycles = single_step ? hz_ : std::min(budget, kLongest);
   entered_at_ = monotonic_ns();
   const bool exited =
       enter_guest(entered_at_ + std::max(static_cast<u64>(Wide{cycles} * kNanosecond / hz_), kShortestSlice));
@@ -336,8 +360,21 @@ Exit KvmVcpu::run(u64 budget) {
   return exits::BudgetSpent{};
 }
 
+Exit KvmVcpu::translate_debug_exit() const {
+  using Why = exits::DebugStop::Why;
+  const kvm_debug_exit_arch& debug = run_->debug.arch;
+  for (std::size_t i = 0; i < watches_.size(); ++i)
+    if (debug.exception == vector::DB && debug.dr6 & 1u << i)
+      return exits::DebugStop{watches_[i].address, watches_[i].on_read ? Why::ReadWatch : Why::WriteWatch};
+  if (debug.exception == vector::BP)
+    return exits::DebugStop{LinearAddr(static_cast<u32>(debug.pc)), Why::Breakpoint};
+  return exits::BudgetSpent{};  // a single step
+}
+
 Exit KvmVcpu::translate_exit() {
   const kvm_run& r = *run_;
+  const bool device = r.exit_reason == KVM_EXIT_IO || r.exit_reason == KVM_EXIT_MMIO;
+  completion_ = device ? Completion::Open : Completion::None;
   switch (r.exit_reason) {
     case KVM_EXIT_IO: {
       u8* data = reinterpret_cast<u8*>(run_) + r.io.data_offset;
@@ -353,12 +390,7 @@ Exit KvmVcpu::translate_exit() {
     case KVM_EXIT_SHUTDOWN: return exits::TripleFault{};
     case KVM_EXIT_IRQ_WINDOW_OPEN: return exits::InterruptWindow{};
     case KVM_EXIT_INTR: return exits::BudgetSpent{};
-    case KVM_EXIT_DEBUG: {
-      const LinearAddr at(static_cast<u32>(r.debug.arch.pc));
-      constexpr u64 kSingleStep = 1u << 14;
-      if (stepping_ && (r.debug.arch.dr6 & kSingleStep)) return exits::BudgetSpent{};
-      return exits::DebugStop{at, exits::DebugStop::Why::Breakpoint};
-    }
+    case KVM_EXIT_DEBUG: return translate_debug_exit();
     case KVM_EXIT_FAIL_ENTRY: return exits::KvmFailEntry{r.fail_entry.hardware_entry_failure_reason};
     case KVM_EXIT_INTERNAL_ERROR:
       return exits::KvmInternalError{r.internal.suberror, internal_error_text(r.internal.suberror)};

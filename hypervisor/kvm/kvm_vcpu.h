@@ -35,8 +35,19 @@ class KvmVcpu final : public Vcpu {
   u64 instructions() const override { return 0; }
   void stop() override;
 
-  /// Execution breakpoints in the processor's debug registers; at most four. They end run() with DebugStop.
-  void set_breakpoints(std::vector<LinearAddr> addresses);
+  void exit_handled() override;
+
+  /// A watchpoint in one of the processor's four debug registers: 1, 2 or 4 bytes at a multiple of that.
+  struct Watch {
+    LinearAddr address;
+    u32 bytes;
+    bool on_read;
+  };
+  /// What ends run() with DebugStop: accesses to `watches`, and with `catch_int3` every INT3, the guest's own
+  /// included.
+  void debug(bool catch_int3, std::vector<Watch> watches);
+  /// The INT3 that ended run() was the guest's own: it gets its exception at the next entry.
+  void give_back_int3();
 
   bool interrupts_enabled() const;            ///< EFLAGS.IF at the last exit, without loading the registers
   u64 guest_ns() const { return guest_ns_; }  ///< wall time spent in KVM_RUN
@@ -52,10 +63,12 @@ class KvmVcpu final : public Vcpu {
   void set_cpuid(CpuModel model);
   void load_state();
   void store_state();
-  void apply_debug(bool single_step);
+  void apply_debug(bool single_step, u32 control = 0);
+  void complete_exit();
   void arm_timer(u64 deadline);
   bool enter_guest(u64 deadline);
   Exit translate_exit();
+  Exit translate_debug_exit() const;
 
   KvmVirtualMachine& machine_;
   u64 hz_;
@@ -64,8 +77,12 @@ class KvmVcpu final : public Vcpu {
   std::size_t run_bytes_ = 0;
   std::optional<CpuState> state_;  ///< as the caller sees and changes it
   CpuState loaded_;                ///< as it was loaded
-  std::vector<LinearAddr> breakpoints_;
-  bool debug_dirty_ = false, stepping_ = false;
+  std::vector<Watch> watches_;
+  bool catch_int3_ = false, debug_dirty_ = false, stepping_ = false;
+  /// The host kernel ends an access to a device only at the next KVM_RUN: moves EIP, puts what was read into
+  /// its register. Open: not yet; Handled: its data are there, so it may; NextIsThere: that brought the next
+  /// exit.
+  enum class Completion : u8 { None, Open, Handled, NextIsThere } completion_ = Completion::None;
   std::atomic<bool> stop_{false};
   std::atomic<int> thread_{0};  ///< the thread that is in run(), for stop()
   bool interrupt_ = false, entered_ = false, injected_ = false;

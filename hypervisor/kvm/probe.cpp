@@ -80,6 +80,10 @@ ringside_probe_x87:
   out %al, $0xF4
   hlt
 ringside_probe_x87_end:
+ringside_probe_store:
+  mov %eax, 0x5000
+  out %al, $0x80
+ringside_probe_store_end:
 ringside_probe_loop:
   out %al, $0x80
   jmp ringside_probe_loop
@@ -95,6 +99,7 @@ PROBE_GUEST(interrupt);
 PROBE_GUEST(paging);
 PROBE_GUEST(ring3);
 PROBE_GUEST(x87);
+PROBE_GUEST(store);
 PROBE_GUEST(loop);
 #define PROBE_CODE(name) \
   { ringside_probe_##name, static_cast<std::size_t>(ringside_probe_##name##_end - ringside_probe_##name) }
@@ -106,15 +111,23 @@ constexpr u64 kRamBytes = 1u << 20;
 constexpr u32 kCode = 0x1000, kHandler = kCode + 0x80, kGdt = 0x2000, kIdt = 0x3000, kTss = 0x4000,
               kStack = 0x6000;
 constexpr u32 kDirectory = 0x10000, kTable0 = 0x11000, kTable1 = 0x12000, kPagedDatum = 0x8000;
-constexpr u8 kAnswer = 42;
+constexpr u8 kAnswer = 42, kInt3 = 0xCC;
 constexpr u64 kHz = 1'000'000'000, kPatience = kHz / 5;  // a fifth of a second for each guest
 
 enum class Setup : u8 { Real, Flat, Paging4K, Paging4M };
+
+/// Tries something with a guest; how it ended if it does not work.
+using Attempt = std::string (*)(KvmVcpu&);
+std::string answers(KvmVcpu&);
+std::string steps(KvmVcpu&);
+std::string breaks(KvmVcpu&);
+std::string watches(KvmVcpu&);
 
 struct Ability {
   const char* name;
   std::span<const u8> code;
   Setup setup;
+  Attempt attempt = answers;
 };
 
 const Ability kAbilities[] = {
@@ -126,6 +139,12 @@ const Ability kAbilities[] = {
     {"ring 3", PROBE_CODE(ring3), Setup::Flat},
     {"x87", PROBE_CODE(x87), Setup::Flat},
 };
+const Ability kDebuggerAbilities[] = {
+    {"single step", PROBE_CODE(store), Setup::Flat, steps},
+    {kInt3Breakpoints, PROBE_CODE(store), Setup::Flat, breaks},
+    {kWatchpoints, PROBE_CODE(store), Setup::Flat, watches},
+};
+constexpr u32 kStoreLength = 5, kStored = 0x5000;  // of the guest "store"
 
 /// A machine with the tables that a small protected-mode guest needs.
 class ProbeMachine {
@@ -135,6 +154,7 @@ class ProbeMachine {
         machine_(GuestMemory(memory_, MachinePhys(0), kRamBytes), {}),
         vcpu_(machine_, CpuModel::P6, kHz) {
     std::memcpy(memory_.data() + kCode, ability.code.data(), ability.code.size());
+    if (ability.attempt == breaks) memory_.data()[kCode + kStoreLength] = kInt3;
     CpuState& s = vcpu_.state();
     if (ability.setup == Setup::Real) {
       s = reset_state();
@@ -206,22 +226,52 @@ std::string describe_exit(const Exit& exit) {
   return "unexpected exit";
 }
 
+std::string answers(KvmVcpu& vcpu) {
+  const Exit exit = vcpu.run(kPatience);
+  const auto* io = std::get_if<exits::PortAccess>(&exit);
+  const bool works = io && !io->in && io->port == RS_PORT_EXIT && !io->data.empty() && io->data[0] == kAnswer;
+  return works ? "" : describe_exit(exit);
+}
+
+std::string steps(KvmVcpu& vcpu) {
+  const Exit exit = vcpu.run(1);
+  if (!std::holds_alternative<exits::BudgetSpent>(exit)) return describe_exit(exit);
+  const u32 eip = vcpu.state().eip;
+  return eip == kCode + kStoreLength ? "" : fmt::format("one step led to {:X}h", eip);
+}
+
+bool stops_at(KvmVcpu& vcpu, LinearAddr address) {
+  const Exit exit = vcpu.run(kPatience);
+  const auto* stop = std::get_if<exits::DebugStop>(&exit);
+  return stop && stop->address == address;
+}
+
+std::string breaks(KvmVcpu& vcpu) {
+  vcpu.debug(true, {});
+  return stops_at(vcpu, LinearAddr(kCode + kStoreLength)) ? ""
+                                                          : "not intercepted; HLT stands in, in ring 0 only";
+}
+
+std::string watches(KvmVcpu& vcpu) {
+  vcpu.debug(false, {{LinearAddr(kStored), 4, false}});
+  return stops_at(vcpu, LinearAddr(kStored)) ? "" : "the debug registers are not honoured";
+}
+
 KvmAbility try_ability(const Ability& ability) {
+  KvmAbility result{ability.name, false, {}};
   try {
     ProbeMachine m(ability);
-    const Exit exit = m.vcpu().run(kPatience);
-    const auto* io = std::get_if<exits::PortAccess>(&exit);
-    const bool works =
-        io && !io->in && io->port == RS_PORT_EXIT && !io->data.empty() && io->data[0] == kAnswer;
-    return {ability.name, works, works ? "" : describe_exit(exit)};
+    result.detail = ability.attempt(m.vcpu());
+    result.works = result.detail.empty();
   } catch (const HostError& e) {
-    return {ability.name, false, e.what()};
+    result.detail = e.what();
   }
+  return result;
 }
 
 u64 measure_port_write() {
   constexpr unsigned kWrites = 500;
-  ProbeMachine m({"", PROBE_CODE(loop), Setup::Flat});
+  ProbeMachine m({"", PROBE_CODE(loop), Setup::Flat, answers});
   const auto start = std::chrono::steady_clock::now();
   for (unsigned i = 0; i < kWrites; ++i)
     if (!std::holds_alternative<exits::PortAccess>(m.vcpu().run(kPatience))) return 0;
@@ -231,6 +281,13 @@ u64 measure_port_write() {
 }
 
 }  // namespace
+
+bool KvmProbe::works(std::string_view ability) const {
+  for (const auto* list : {&abilities, &for_debuggers})
+    for (const KvmAbility& a : *list)
+      if (a.name == ability) return a.works;
+  return false;
+}
 
 bool KvmProbe::complete() const { return usable() && missing().empty(); }
 
@@ -246,6 +303,7 @@ KvmProbe probe_kvm() {
   try {
     open_kvm();
     for (const Ability& ability : kAbilities) probe.abilities.push_back(try_ability(ability));
+    for (const Ability& ability : kDebuggerAbilities) probe.for_debuggers.push_back(try_ability(ability));
     probe.port_write_ns = measure_port_write();
   } catch (const HostError& e) {
     probe.error = e.what();

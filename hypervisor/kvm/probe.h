@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cpu/address.h"
@@ -17,14 +18,18 @@ struct KvmAbility {
   std::string detail;  ///< how it ended if it does not work
 };
 
+inline constexpr const char *kInt3Breakpoints = "INT3 breakpoints", *kWatchpoints = "watchpoints";
+
 struct KvmProbe {
   std::string error;  ///< why /dev/kvm cannot be used at all, with the remedy; empty if it can
-  std::vector<KvmAbility> abilities;
-  u64 port_write_ns = 0;  ///< measured: one OUT that reaches user space, and back
+  std::vector<KvmAbility> abilities;      ///< what guests need
+  std::vector<KvmAbility> for_debuggers;  ///< guests run without these
+  u64 port_write_ns = 0;                  ///< measured: one OUT that reaches user space, and back
 
   bool usable() const { return error.empty(); }
-  bool complete() const;
-  /// "INT n and IRET, 4 KiB paging"; empty if all work.
+  bool works(std::string_view ability) const;
+  bool complete() const;  ///< all that guests need
+  /// Of what guests need: "INT n and IRET, 4 KiB paging"; empty if all work.
   std::string missing() const;
 };
 

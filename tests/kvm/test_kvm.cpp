@@ -66,16 +66,6 @@ TEST_CASE("Single steps and registers", "[kvm]") {
   CHECK(cpu.state().eip == 0x100002);
 }
 
-// QEMU's emulated AMD-V does not honour the debug registers of a nested guest, so this needs real hardware.
-TEST_CASE("Breakpoints", "[.hardware]") {
-  const auto vm = machine_for({0x40, 0x40, 0x40, 0x40, 0xEB, 0xFE});
-  KvmVcpu& cpu = kvm_of(*vm).kvm();
-  cpu.set_breakpoints({LinearAddr(0x100003)});
-  const Exit exit = cpu.run(1'000'000'000);
-  REQUIRE(std::holds_alternative<exits::DebugStop>(exit));
-  CHECK(std::get<exits::DebugStop>(exit).address == LinearAddr(0x100003));
-}
-
 TEST_CASE("Written pages are in the dirty log, and the host kernel's counters can be read", "[kvm]") {
   constexpr u64 kRam = 1u << 20;
   MachineMemory memory(kRam);

@@ -52,9 +52,12 @@ void kvm_lines(const Style& style) {
                                       static_cast<double>(probe.port_write_ns) / 1000)
                         : "guests that need what is missing do not run in mode kvm here; --kvm-host boots a "
                           "throw-away host with a whole one");
-  for (const KvmAbility& ability : probe.abilities)
+  const auto show = [&](const KvmAbility& ability, std::string_view purpose) {
     line(style, "  " + ability.name, ability.works ? Colour::Good : Colour::Warning,
-         ability.works ? "yes" : "no", ability.detail);
+         ability.works ? "yes" : "no", ability.works ? purpose : ability.detail);
+  };
+  for (const KvmAbility& ability : probe.abilities) show(ability, "");
+  for (const KvmAbility& ability : probe.for_debuggers) show(ability, "for gdb and the windows");
 }
 
 }  // namespace

@@ -78,7 +78,8 @@ void become_kvm_host(int argc, const char* const* argv) {
 
 RunReport run_in_kvm_host(const std::vector<std::string>& arguments) {
   try {
-    std::vector<std::string> words{RINGSIDE_KVM_HOST, this_program()};
+    // If this program dies, so does the throw-away host.
+    std::vector<std::string> words{"setpriv", "--pdeathsig", "TERM", RINGSIDE_KVM_HOST, this_program()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     const Capture out, err;
     posix_spawn_file_actions_t actions;
@@ -88,7 +89,7 @@ RunReport run_in_kvm_host(const std::vector<std::string>& arguments) {
     ::posix_spawn_file_actions_adddup2(&actions, err.fd(), STDERR_FILENO);
     pid_t child = 0;
     const int error =
-        ::posix_spawn(&child, words[0].c_str(), &actions, nullptr, pointers(words).data(), environ);
+        ::posix_spawnp(&child, words[0].c_str(), &actions, nullptr, pointers(words).data(), environ);
     ::posix_spawn_file_actions_destroy(&actions);
     if (error) cannot_start(error);
     int status = 0;

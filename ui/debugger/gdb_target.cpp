@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cpu/host_error.h"
 #include "ui/debugger/packet.h"
 
 namespace ringside::debugger {
@@ -128,8 +129,8 @@ std::string GdbTarget::answer(std::string_view packet) {
 
 std::string GdbTarget::query(std::string_view q) {
   if (starts_with(q, "Supported"))
-    return fmt::format("PacketSize={:x};qXfer:features:read+;ReverseStep+;ReverseContinue+;vContSupported+",
-                       kLargestPacket);
+    return fmt::format("PacketSize={:x};qXfer:features:read+;vContSupported+{}", kLargestPacket,
+                       lane_.live() ? "" : ";ReverseStep+;ReverseContinue+");
   if (q == "Attached") return "1";
   if (q == "C") return "QC1";
   if (q == "fThreadInfo") return "m1";
@@ -207,9 +208,15 @@ std::string GdbTarget::breakpoint(std::string_view packet, bool insert) {
     case '4': what = {Kind::Memory, range->address, std::max(1u, range->length), true}; break;
     default: return {};
   }
-  std::erase_if(breakpoints_, [&](const model::Breakpoint& b) { return b.what == what; });
-  if (insert) breakpoints_.push_back({next_id_++, what});
-  lane_.set_breakpoints(breakpoints_);
+  std::vector<model::Breakpoint> all = breakpoints_;
+  std::erase_if(all, [&](const model::Breakpoint& b) { return b.what == what; });
+  if (insert) all.push_back({next_id_++, what});
+  try {
+    lane_.set_breakpoints(all);
+  } catch (const HostError&) {  // mode kvm: the host's processor cannot watch this
+    return "E16";
+  }
+  breakpoints_ = std::move(all);
   return "OK";
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "cpu/host_error.h"
+#include "hypervisor/guest_debug.h"
 #include "hypervisor/run_report.h"
 #include "ui/model/frame_map.h"
 #include "ui/model/page_walk.h"
@@ -22,6 +23,10 @@ constexpr unsigned kEipNumber = 8, kEflagsNumber = 9;
 constexpr std::chrono::milliseconds kSnapshotInterval{250};
 constexpr u64 kShortestInterval = 100'000;
 constexpr u64 kCloseBehind = 20'000, kReplaySlice = 1'000'000;
+
+/// How long a live lane runs before others have their turn; and how many single steps it makes at once.
+constexpr double kLiveSeconds = 0.005;
+constexpr u64 kMostLiveSteps = 100'000;
 
 /// While a breakpoint on CR3 is set the guest runs one instruction at a time: slow, but it stops at the right
 /// one.
@@ -95,6 +100,7 @@ void Lane::build() {
         reason_ = fmt::format("breakpoint: {} at {:08x}", info(exit.reason).name, exit.eip);
       }
     }
+    if (live() && (hit_ || stop_at_exit_)) vm_->request_stop();
   });
   apply_breakpoints();
   take_snapshot();
@@ -143,21 +149,29 @@ void Lane::reset() {
   build();
 }
 
-void Lane::apply_breakpoints() {
+void Lane::apply_breakpoints(std::optional<LinearAddr> except) {
   if (!vm_) return;
-  Cpu& cpu = vm_->host().cpu;
-  cpu.clear_debug();
+  using Kind = command::AddBreakpoint::Kind;
+  std::vector<DebugPoint> points;
   for (const Breakpoint& b : breakpoints_) {
-    if (b.what.kind == command::AddBreakpoint::Kind::Address) cpu.add_breakpoint(LinearAddr(b.what.value));
-    if (b.what.kind == command::AddBreakpoint::Kind::Memory)
-      cpu.add_watchpoint(LinearAddr(b.what.value), b.what.bytes, b.what.on_read);
+    const LinearAddr at(b.what.value);
+    if (b.what.kind == Kind::Address && at != except) points.push_back({at});
+    if (b.what.kind == Kind::Memory)
+      points.push_back(
+          {at, b.what.on_read ? DebugPoint::Kind::ReadOrWrite : DebugPoint::Kind::Write, b.what.bytes});
   }
+  set_debug_points(*vm_, std::move(points));
 }
 
 void Lane::set_breakpoints(std::vector<Breakpoint> breakpoints) {
-  breakpoints_ = std::move(breakpoints);
+  breakpoints_.swap(breakpoints);
   standing_at_ = instructions();
-  apply_breakpoints();
+  try {
+    apply_breakpoints();
+  } catch (const HostError&) {
+    breakpoints_.swap(breakpoints);  // the host's processor cannot have these
+    throw;
+  }
 }
 
 void Lane::apply(const Input& input) {
@@ -174,7 +188,7 @@ void Lane::apply(const Input& input) {
     case Input::Kind::Register: {
       u32 value;
       std::memcpy(&value, input.bytes.data(), sizeof value);
-      CpuState& real = vm_->host().cpu.state();
+      CpuState& real = processor_registers(*vm_);
       constexpr u32 kSettable = eflags::kArithmetic | eflags::DF;
       if (input.where < kEipNumber)
         real.gpr[input.where] = value;
@@ -221,10 +235,9 @@ void Lane::leave_breakpoint() {
     return b.what.kind == command::AddBreakpoint::Kind::Address && b.what.value == here.value;
   });
   if (!on_one) return;
-  Cpu& cpu = vm_->host().cpu;
-  cpu.remove_breakpoint(here);
+  apply_breakpoints(here);
   vm_->step(1, false);
-  cpu.add_breakpoint(here);
+  apply_breakpoints();
 }
 
 bool Lane::advance(u64 count, bool to_next_exit) {
@@ -256,6 +269,20 @@ bool Lane::advance(u64 count, bool to_next_exit) {
   return hit_;
 }
 
+bool Lane::advance_live(const std::function<void()>& enter) {
+  if (!vm_ || vm_->ended()) return false;
+  hit_ = false;
+  leave_breakpoint();
+  if (!vm_->ended()) enter();
+  if (vm_->debug_stop()) {
+    hit_ = true;
+    reason_ = fmt::format("breakpoint at {:08x}", vm_->debug_stop()->address.value);
+  }
+  standing_at_ = hit_ ? instructions() : ~u64{0};
+  if (vm_->ended()) reason_ = vm_->why().empty() ? "the guest ended well" : vm_->why();
+  return hit_;
+}
+
 bool Lane::run(u64 count) {
   if (ended()) return false;
   using SteadyClock = std::chrono::steady_clock;
@@ -266,8 +293,13 @@ bool Lane::run(u64 count) {
   bool hit = false;
   // Stop early where the guest mostly idles: simulated seconds would fly by while nobody types.
   for (u64 slice = std::max<u64>(count / 16, 1); !hit && !vm_->ended() && instructions() < until;) {
-    hit = advance(std::min(slice, until - instructions()), false);
-    snapshot_if_due();
+    if (live()) {
+      hit = advance_live([&] { vm_->run({.wall_seconds = kLiveSeconds}); });
+      if (SteadyClock::now() - start > std::chrono::duration<double>(kLiveSeconds)) break;
+    } else {
+      hit = advance(std::min(slice, until - instructions()), false);
+      snapshot_if_due();
+    }
     const u64 idle = vm_->host().ledger.attribution(vm_->host().profile)[Bucket::Idle] - idle_before;
     idle_ = idle > vm_->host().hz() / 20;
     if (idle_) break;
@@ -277,19 +309,30 @@ bool Lane::run(u64 count) {
   return hit;
 }
 
-void Lane::step(u64 count) { advance(count, false); }
+void Lane::step(u64 count) {
+  if (!live()) {
+    advance(count, false);
+    return;
+  }
+  for (u64 i = 0; i < std::min(count, kMostLiveSteps); ++i)
+    if (advance_live([&] { vm_->step(1, false); })) break;
+}
 
 void Lane::to_next_trap() {
   constexpr u64 kFarEnough = 50'000'000;
   const u64 exits = recorder_.count(), until = instructions() + kFarEnough;
+  stop_at_exit_ = true;
   while (vm_ && !vm_->ended() && recorder_.count() == exits && instructions() < until) {
-    if (advance(std::min(until - instructions(), kReplaySlice), true)) break;
+    if (live() ? advance_live([&] { vm_->run({.wall_seconds = kLiveSeconds}); })
+               : advance(std::min(until - instructions(), kReplaySlice), true))
+      break;
     if (options_.give_up && options_.give_up()) break;
   }
+  stop_at_exit_ = false;
 }
 
 void Lane::seek(u64 instruction) {
-  if (!vm_) return;
+  if (!vm_ || live()) return;
   const History::Point* point = history_.before(instruction);
   if (point && (instruction < instructions() || point->instruction() > instructions()))
     go_back_to(*point);
@@ -367,6 +410,10 @@ bool Lane::poke(u32 address, std::span<const u8> bytes) {
 
 void Lane::replay_exits(const std::function<void(const ExitRecord&)>& observer) const {
   if (!vm_) return;
+  if (live()) {  // what is remembered is all there is
+    for (const ExitRecord& exit : *recorder_.events()) observer(exit);
+    return;
+  }
   LaneOptions options = options_;
   options.snapshot_every = ~u64{0};
   Lane replica(mode_, source_, options);
@@ -406,7 +453,7 @@ LaneFrame Lane::frame(const CostProfile& prices, const View& view) const {
   f.exits = host.ledger.exits(prices);
   f.by_topic = recorder_.by_topic();
   f.exit_count = recorder_.count();
-  f.real = host.cpu.state();
+  f.real = processor_registers(vm);
   f.guest = vm.monitor().virtual_state();
   f.deprivileged = host.cpu.deprivileged();
   f.non_root = host.cpu.vmcs() != nullptr;

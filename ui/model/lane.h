@@ -41,11 +41,14 @@ class Lane {
   bool available() const { return vm_ != nullptr; }
   bool ended() const { return !vm_ || vm_->ended(); }
   u64 instructions() const { return vm_ ? vm_->instructions() : 0; }
+  /// On the host's own processor: nobody counts its instructions, and nothing it did can be done again. So it
+  /// runs for a time instead of a number, and it does not go back.
+  bool live() const { return mode_ == Mode::Kvm; }
 
   void reset();
   /// Runs for about `count` guest instructions. True if a breakpoint stopped it; `reason()` then says which.
   bool run(u64 count);
-  void step(u64 count);
+  void step(u64 count);  ///< a live lane: 100,000 at most
   void to_next_trap();
   void seek(u64 instruction);
   /// Back to the last breakpoint before the present. False: there is none, the lane is at power-on. `give_up`
@@ -53,6 +56,7 @@ class Lane {
   bool back_to_breakpoint(const std::function<bool()>& give_up);
   const History& history() const { return history_; }
   void type(const std::string& text);
+  /// Throws HostError if a live lane's processor cannot have these; nothing has changed then.
   void set_breakpoints(std::vector<Breakpoint> breakpoints);
   /// Guest memory by linear address, through the guest's own page tables, without side effects; how many
   /// bytes.
@@ -64,7 +68,8 @@ class Lane {
   /// The guest waits for input and burns no host time.
   bool idle() const { return idle_; }
 
-  /// Every exit from power-on to the present, by a replay beside this lane.
+  /// Every exit from power-on to the present, by a replay beside this lane; of a live one the last that are
+  /// remembered.
   void replay_exits(const std::function<void(const ExitRecord&)>& observer) const;
   /// For the comparison that is exported, under these prices.
   RunReport report(const CostProfile& prices) const;
@@ -82,8 +87,11 @@ class Lane {
 
  private:
   void build();
-  void apply_breakpoints();
+  /// But for a breakpoint at `except`.
+  void apply_breakpoints(std::optional<LinearAddr> except = {});
   bool advance(u64 count, bool to_next_exit);
+  /// The same of a live lane: `enter` runs the guest a little.
+  bool advance_live(const std::function<void()>& enter);
   /// Something from outside: typed text, or a debugger's change of memory or of a register.
   struct Input {
     enum class Kind : u8 { Text, Memory, Register } kind;
@@ -110,6 +118,7 @@ class Lane {
   std::vector<Breakpoint> breakpoints_;
   std::string reason_;
   bool hit_ = false, idle_ = false;
+  bool stop_at_exit_ = false;  ///< a live lane: the next exit ends vm_->run()
   u64 standing_at_ = ~u64{0};  ///< the instruction at which the guest was last brought to a stand
   std::shared_ptr<VersionedDisk> disk_;
   std::vector<Input> inputs_;

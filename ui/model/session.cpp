@@ -46,10 +46,32 @@ void SessionCore::rebuild() {
                                                         .profile = run_profile_,
                                                         .sensitive = options_.sensitive,
                                                         .give_up = give_up_}));
-    lanes_.back()->set_breakpoints(breakpoints_);
   }
+  set_breakpoints();
   focus_ = std::min(focus_, lanes_.empty() ? 0 : lanes_.size() - 1);
   disassemble_at_.reset();
+}
+
+void SessionCore::set_breakpoints() {
+  for (const auto& lane : lanes_) {
+    try {
+      lane->set_breakpoints(breakpoints_);
+    } catch (const HostError& e) {  // a live lane whose processor cannot watch this: it gets the others
+      std::vector<Breakpoint> others = breakpoints_;
+      std::erase_if(others,
+                    [](const auto& b) { return b.what.kind == command::AddBreakpoint::Kind::Memory; });
+      lane->set_breakpoints(std::move(others));
+      say(e.what(), true);
+    }
+  }
+}
+
+bool SessionCore::can_go_back() {
+  const std::vector<Lane*> lanes = chosen();
+  const bool can = std::any_of(lanes.begin(), lanes.end(), [](const Lane* l) { return !l->live(); });
+  if (!can)
+    say("KVM runs on the host's own processor and cannot go back; the simulated techniques can", true);
+  return can;
 }
 
 void SessionCore::open(const std::string& name) {
@@ -118,6 +140,7 @@ struct SessionCore::Executor {
   }
   void operator()(const command::StepBack& c) const {
     core.running_ = false;
+    if (!core.can_go_back()) return;
     for (Lane* lane : core.chosen())
       lane->seek(lane->instructions() - std::min(c.instructions, lane->instructions()));
   }
@@ -127,6 +150,7 @@ struct SessionCore::Executor {
   }
   void operator()(const command::Seek& c) const {
     core.running_ = false;
+    if (!core.can_go_back()) return;
     for (Lane* lane : core.chosen()) lane->seek(c.instruction);
     core.disassemble_at_.reset();
   }
@@ -163,11 +187,11 @@ struct SessionCore::Executor {
   void operator()(const command::ShowFrameMap& c) const { core.show_frame_map_ = c.on; }
   void operator()(const command::AddBreakpoint& c) const {
     core.breakpoints_.push_back({core.next_breakpoint_++, c});
-    for (auto& lane : core.lanes_) lane->set_breakpoints(core.breakpoints_);
+    core.set_breakpoints();
   }
   void operator()(const command::RemoveBreakpoint& c) const {
     std::erase_if(core.breakpoints_, [&](const Breakpoint& b) { return b.id == c.id; });
-    for (auto& lane : core.lanes_) lane->set_breakpoints(core.breakpoints_);
+    core.set_breakpoints();
   }
 };
 
@@ -181,12 +205,14 @@ void SessionCore::execute(const Command& command) {
 
 void SessionCore::align(const Lane* leader) {
   if (!lockstep_) return;
+  if (leader && leader->live()) leader = nullptr;
   u64 where = leader ? leader->instructions() : ~u64{0};
   if (!leader)
     for (const auto& lane : lanes_)
-      if (!lane->ended()) where = std::min(where, lane->instructions());
+      if (!lane->ended() && !lane->live()) where = std::min(where, lane->instructions());
   for (const auto& lane : lanes_)
-    if (lane.get() != leader && (!lane->ended() || lane->instructions() > where)) lane->seek(where);
+    if (!lane->live() && lane.get() != leader && (!lane->ended() || lane->instructions() > where))
+      lane->seek(where);
 }
 
 bool SessionCore::run_slice(double seconds) {
@@ -202,14 +228,15 @@ bool SessionCore::run_slice(double seconds) {
   // In lockstep every lane is taken to the same guest instruction; lanes that are ahead wait.
   u64 target = ~u64{0};
   for (Lane* lane : chosen())
-    if (!lane->ended()) target = std::min(target, lane->instructions());
+    if (!lane->ended() && !lane->live()) target = std::min(target, lane->instructions());
+  if (target == ~u64{0}) target = 0;  // none but live ones
   bool alive = false, all_idle = true;
   Lane* stopped = nullptr;
   for (Lane* lane : chosen()) {
     if (lane->ended()) continue;
     alive = true;
-    const u64 goal = target + quota;
-    if (lane->instructions() < goal && lane->run(goal - lane->instructions())) {
+    const u64 done = lane->live() ? target : lane->instructions(), goal = target + quota;
+    if (done < goal && lane->run(goal - done)) {
       running_ = false;
       stopped = lane;
     }

@@ -38,6 +38,8 @@ class SessionCore {
  private:
   struct Executor;
   /// Lockstep: takes every lane to where `leader` stopped, or to where the last one has got.
+  void set_breakpoints();
+  bool can_go_back();  ///< says so if not
   void align(const Lane* leader);
   void save_export(const command::Export&);
   void rebuild();

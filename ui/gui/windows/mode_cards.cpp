@@ -122,9 +122,12 @@ void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
             palette().text);
     tooltip(glossary("exits"));
     text_in(c.layout, (pane + ".mips").c_str(),
-            fmt::format("{} instr", compact(static_cast<double>(lane.instructions))), palette().dim);
-    tooltip(fmt::format("{} guest instructions; measured on this host: {:.0f} MIPS",
-                        grouped(lane.instructions), lane.measured_mips));
+            lane.mode == Mode::Kvm ? "not counted"
+                                   : fmt::format("{} instr", compact(static_cast<double>(lane.instructions))),
+            palette().dim);
+    tooltip(lane.mode == Mode::Kvm ? "The host's processor runs the guest: nobody counts its instructions"
+                                   : fmt::format("{} guest instructions; measured on this host: {:.0f} MIPS",
+                                                 grouped(lane.instructions), lane.measured_mips));
     ImGui::EndGroup();
     stacked_bar(c, lane, scale, width);
     ImGui::Spacing();

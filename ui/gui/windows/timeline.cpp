@@ -88,7 +88,8 @@ void draw_timeline(Context& c, Rect rect) {
   const float axis_height = line + 2;
   std::vector<const model::LaneFrame*> shown;
   for (const auto& lane : c.frame.lanes)
-    if (lane.mode != Mode::Native) shown.push_back(&lane);
+    if (lane.mode != Mode::Native && lane.mode != Mode::Kvm)  // KVM does not know at which instruction
+      shown.push_back(&lane);
   const float lane_height =
       (room.y - axis_height) / static_cast<float>(std::max<std::size_t>(1, shown.size()));
   std::vector<std::vector<u64>> data;
