@@ -45,10 +45,9 @@ std::string_view describe(ShadowEntryState::Why why) {
     case Why::NotFilled: return "not shadowed yet: the next access is a hidden page fault";
     case Why::Device: return "a device: left out of the shadow, so that every access reaches the monitor";
     case Why::InSync: return "the shadow agrees with the guest";
-    case Why::CleanPage: return "read-only in the shadow until a first write sets the guest's D bit";
-    case Why::TracedTable: return "read-only in the shadow: the frame holds a page table, writes are traced";
-    case Why::TracedOther:
-      return "read-only in the shadow: the frame holds a descriptor table, writes are traced";
+    case Why::CleanPage: return "read-only until a first write sets the guest's D bit";
+    case Why::TracedTable: return "read-only: the frame holds a page table, writes are traced";
+    case Why::TracedOther: return "read-only: it holds a descriptor table, writes are traced";
     case Why::KernelOnly:
       return "the kernel's alone for now: it writes to a read-only page while CR0.WP is off";
     case Why::Stale: return "stale: the guest has changed its entry and not flushed it yet, as a TLB may";

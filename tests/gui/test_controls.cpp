@@ -105,7 +105,7 @@ TEST_CASE("Breakpoints of every kind, set by hand, stop the guest where they sho
 
 TEST_CASE("Lockstep takes every technique to the same guest instruction; off, only the focused one moves",
           "[oracle]") {
-  Driver d({.guest = "kernel", .command_line = "run=forkwait"});
+  Driver d({.guest = "kernel", .command_line = "run=primes 100000000"});
   d.core.execute(model::command::Seek{1'000'000});
   d.frame();
   for (const auto& l : d.last->lanes) CHECK(l.instructions - 1'000'000 <= 1);
@@ -226,7 +226,42 @@ TEST_CASE("A dropped file opens, and one that cannot be opened says why and what
   d.frame();
   CHECK(d.last->message_is_error);
   CHECK(d.last->message.size() > 20);
+  d.frame();
+  CHECK(d.app.layout().find("error.message"));  // in the middle of what the user looks at
+  d.press(SDLK_ESCAPE);
+  CHECK_FALSE(d.app.layout().find("error.message"));
   std::filesystem::remove(path);
+}
+
+TEST_CASE("The open dialog stays with its error until something has opened", "[oracle]") {
+  Driver d({.guest = "hello"});
+  d.click("menu.Guest");
+  d.click("menu.open");
+  d.frame(2);
+  d.type("/nonexistent.elf");
+  d.click("open.go");
+  CHECK(d.app.layout().find("open.error"));
+  CHECK(d.last->guest == "hello");
+  std::snprintf(d.app.ui.open_path, sizeof d.app.ui.open_path, "sensitive");
+  d.press(SDLK_ESCAPE);
+  d.press(SDLK_o, true);
+  d.click("open.go");
+  d.frame();
+  CHECK(d.last->guest == "sensitive");
+  CHECK_FALSE(d.app.layout().panes().contains("open"));
+}
+
+TEST_CASE("The timeline zooms around the present by keyboard", "[oracle]") {
+  Driver d({.guest = "hello"});
+  d.core.execute(model::command::Seek{40});
+  d.frame();
+  d.press(SDLK_EQUALS, true);
+  const double end = d.app.ui.timeline_end;
+  CHECK(d.app.ui.timeline_begin > 0);
+  d.press(SDLK_EQUALS, true);
+  CHECK(d.app.ui.timeline_end <= end);
+  d.press(SDLK_0, true);
+  CHECK(d.app.ui.timeline_end == d.app.ui.timeline_begin);
 }
 
 TEST_CASE("Borders move by the mouse, are remembered, and go back to where they were", "[oracle]") {

@@ -40,8 +40,10 @@ struct UiState {
   std::map<std::string, float>
       splits;  ///< where the user has put the borders between panes: share of the whole
   std::string dragged_split;
-  std::string save_picture;  ///< PNG that the program is asked to write
-  std::string notice;        ///< what the program itself has to say
+  std::string save_picture;   ///< PNG that the program is asked to write
+  std::string notice;         ///< what the program itself has to say
+  std::string read_error;     ///< the error message that the user has closed
+  std::string asked_to_open;  ///< the open dialog waits for it
   char export_path[512] = "", seek[24] = "";
 };
 

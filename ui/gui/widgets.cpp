@@ -140,7 +140,7 @@ void tooltip(std::string_view text) {
 std::string grouped(u64 value) {
   std::string digits = std::to_string(value);
   for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3)
-    digits.insert(static_cast<std::size_t>(i), 1, ' ');
+    digits.insert(static_cast<std::size_t>(i), "\u00a0");  // no line ends inside a number
   return digits;
 }
 

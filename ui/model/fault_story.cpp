@@ -69,7 +69,7 @@ FaultStory why_did_it_fault(const LaneFrame& lane, const ExitRecord* chosen) {
     return true;
   };
   if (chosen && tell(*chosen)) return story;
-  if (lane.events) std::find_if(lane.events->rbegin(), lane.events->rend(), tell);
+  if (lane.last_page_exit) tell(*lane.last_page_exit);
   return story;
 }
 

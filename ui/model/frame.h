@@ -1,8 +1,8 @@
 // What the windows draw: an immutable picture of the session, published by the simulation thread.
 //
 // A frame is plain data; nothing in it refers to a running machine. Windows may keep it as long as they like.
-// Memory is bounded: kEventRows exits, kTimelineBuckets buckets and kConsoleBytes of console text per lane, a byte for each
-// page frame of one machine.
+// Memory is bounded: kEventRows exits, kTimelineBuckets buckets and kConsoleBytes of console text per lane, a
+// byte for each page frame of one machine.
 #pragma once
 
 #include <array>
@@ -43,8 +43,8 @@ struct WalkRow {
 struct PageWalkView {
   u32 address = 0;
   std::vector<WalkRow> guest;  ///< what the guest's tables say
-  /// What the processor really walks (shadow, direct or nested tables), one line for each address of the guest's that it
-  /// must find: the references in their order.
+  /// What the processor really walks (shadow, direct or nested tables), one line for each address of the
+  /// guest's that it must find: the references in their order.
   std::vector<std::vector<WalkRow>> hardware;
   unsigned references = 0;  ///< memory references of the hardware walk
   std::string verdict;      ///< in plain words
@@ -52,18 +52,29 @@ struct PageWalkView {
 /// One page of guest address space in all dimensions. The last entry of each walk that got so far.
 struct MappingRow {
   u32 linear = 0;
-  std::optional<u32> guest, shadow;  ///< shadow: what the processor walks, where the monitor keeps a second table
+  std::optional<u32> guest,
+      shadow;  ///< shadow: what the processor walks, where the monitor keeps a second table
   std::optional<u64> nested;
   std::string why;
 };
 
 /// What a page frame of machine memory is used for; see frame_map.h.
 enum class FrameUse : u8 {
-  Unmapped, Kernel, User, NotBacked, Traced, PageTable, PageDirectory, MonitorUsed, MonitorFree, kCount
+  Unmapped,
+  Untouched,
+  Kernel,
+  User,
+  NotBacked,
+  Traced,
+  PageTable,
+  PageDirectory,
+  MonitorUsed,
+  MonitorFree,
+  kCount
 };
 struct FrameMap {
-  u32 first_guest_frame = 0;      ///< those before it are the monitor's
-  std::vector<FrameUse> frames;   ///< by machine frame
+  u32 first_guest_frame = 0;     ///< those before it are the monitor's
+  std::vector<FrameUse> frames;  ///< by machine frame
   std::array<u32, static_cast<std::size_t>(FrameUse::kCount)> counts{};
 };
 
@@ -92,6 +103,7 @@ struct LaneFrame {
   std::vector<SilentSensitive> silent;
   std::shared_ptr<const std::vector<ExitRecord>> events;  ///< the last kEventRows
   std::string last_exit_instruction;                      ///< the guest instruction of the last of them
+  std::optional<ExitRecord> last_page_exit;               ///< may be older than `events` reach
   std::shared_ptr<const Timeline> timeline;
   std::string current_function;
   // Filled for the focused lane only:

@@ -16,6 +16,8 @@ struct Row {
 };
 constexpr std::array<Row, static_cast<std::size_t>(FrameUse::kCount)> kRows{{
     {FrameUse::Unmapped, "not mapped", "RAM that the current address space does not reach."},
+    {FrameUse::Untouched, "untouched",
+     "Mapped, but the entry's A bit is clear: nobody has used it through this mapping."},
     {FrameUse::Kernel, "kernel page", "Mapped for the guest's kernel only."},
     {FrameUse::User, "user page", "Mapped for the guest's user programs."},
     {FrameUse::NotBacked, "not backed yet",
@@ -41,9 +43,12 @@ void mark_address_space(VirtualMachine& vm, const Mark& mark) {
            walk.steps[i].level == 1 ? FrameUse::PageTable : FrameUse::PageDirectory);
     const bool no_table = !walk.ok && walk.count && walk.steps[walk.count - 1].level >= 2;
     const u64 bytes = no_table ? u64{1} << (tables.pae() ? 21 : 22) : walk.ok ? walk.page_bytes : kPageSize;
-    if (walk.ok && walk.count)
+    if (walk.ok && walk.count) {
+      const bool touched = walk.steps[walk.count - 1].entry & pte::A;
+      const FrameUse use = !touched ? FrameUse::Untouched : walk.user ? FrameUse::User : FrameUse::Kernel;
       for (u64 page = 0; page < bytes; page += kPageSize)
-        mark(tables.machine_frame(walk.physical + page), walk.user ? FrameUse::User : FrameUse::Kernel);
+        mark(tables.machine_frame(walk.physical + page), use);
+    }
     at += std::max<u64>(bytes, kPageSize);
     if (!walk.count) break;  // paging is off
   }

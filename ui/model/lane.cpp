@@ -463,6 +463,7 @@ LaneFrame Lane::frame(const CostProfile& prices, const View& view) const {
   f.silent.assign(silent.begin(), silent.end());
   f.events = recorder_.events();
   f.timeline = recorder_.timeline();
+  f.last_page_exit = recorder_.last_page_exit();
   const u32 linear_eip = f.guest.seg[CS].base + f.guest.eip;
   f.current_function = symbol_name(vm.image(), linear_eip);
   const auto code = [this](u32 a, std::span<u8> b) { return peek(a, b); };

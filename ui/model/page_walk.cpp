@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cpu/ept.h"
+#include "hypervisor/walk_trace.h"
 
 namespace ringside::model {
 namespace {
@@ -13,138 +14,114 @@ std::string rights(u32 entry) {
                      entry & pte::A ? 'A' : '-', entry & pte::D ? 'D' : '-');
 }
 
-std::string step_meaning(const WalkStep& step) {
-  const auto entry = static_cast<u32>(step.entry);
+std::string meaning(u64 wide, u8 level) {
+  const auto entry = static_cast<u32>(wide);
   if (!(entry & pte::P)) return "not present: the walk stops";
-  const bool large = step.level == 2 && (entry & pte::PS);
+  const bool large = level == 2 && (entry & pte::PS);
   return fmt::format("{} → {} {:x}", rights(entry), large ? "large page" : "frame",
                      (entry & pte::kFrame) >> 12);
 }
 
-std::string nested_meaning(const WalkStep& step) {
-  if (!(step.entry & ept::kAll)) return "not mapped: EPT violation";
-  return fmt::format("{}{}{} → frame {:x}", step.entry & ept::R ? 'R' : '-', step.entry & ept::W ? 'W' : '-',
-                     step.entry & ept::X ? 'X' : '-', (step.entry & ept::kFrame4) >> 12);
+std::string nested_meaning(u64 entry) {
+  if (!(entry & ept::kAll)) return "not mapped: EPT violation";
+  return fmt::format("{}{}{} → frame {:x}", entry & ept::R ? 'R' : '-', entry & ept::W ? 'W' : '-',
+                     entry & ept::X ? 'X' : '-', (entry & ept::kFrame4) >> 12);
 }
 
 std::string_view level_name(u8 level) {
   return level == 2 ? "page directory" : level == 1 ? "page table" : "pointer table";
 }
-
-WalkRow row(std::string_view owner, const WalkStep& step) {
-  return {fmt::format("{} {}", owner, level_name(step.level)), step.entry_address, step.entry,
-          step_meaning(step)};
-}
-
-std::string_view tables_of(Mode mode) {
-  switch (mode) {
-    case Mode::Trap: return "shadow";
-    case Mode::Para: return "direct";
-    default: return "guest";
-  }
-}
+std::string_view short_name(u8 level) { return level == 2 ? "PDE" : level == 1 ? "PTE" : "PDPTE"; }
 
 const Vmcs* nested(VirtualMachine& vm) {
   const Vmcs* vmcs = vm.host().cpu.vmcs();
   return vmcs && vmcs->enable_ept ? vmcs : nullptr;
 }
 
-EptWalk nested_walk(VirtualMachine& vm, u64 guest_physical) {
-  const Vmcs& vmcs = *nested(vm);
-  return walk_ept(vm.host().memory, vmcs.ept_root, vmcs.ept_levels, GuestPhys(guest_physical));
+WalkRow row(const WalkReference& r, bool two_dimensional) {
+  if (r.table == WalkReference::Table::Nested)
+    return {fmt::format("EPT level {}", r.level), r.address, r.entry, nested_meaning(r.entry), true};
+  return {fmt::format("{} {}", name(r.table), two_dimensional ? short_name(r.level) : level_name(r.level)),
+          r.address, r.entry, meaning(r.entry, r.level)};
 }
 
-std::vector<WalkRow> nested_rows(VirtualMachine& vm, u64 guest_physical) {
-  std::vector<WalkRow> rows;
-  const EptWalk walk = nested_walk(vm, guest_physical);
-  for (u8 i = 0; i < walk.count; ++i)
-    rows.push_back({fmt::format("EPT level {}", walk.steps[i].level), walk.steps[i].entry_address,
-                    walk.steps[i].entry, nested_meaning(walk.steps[i]), true});
-  return rows;
-}
-
-std::optional<u64> leaf(const WalkStep* steps, u8 count) {
+template <class Steps>
+std::optional<u64> leaf(const Steps& steps, u8 count) {
   if (count == 0) return std::nullopt;
   return steps[count - 1].entry;
 }
 
-std::string why(VirtualMachine& vm, const PageWalk& guest, const PageWalk& hardware) {
-  if (!guest.ok) return "the guest itself has no mapping here";
-  switch (vm.mode()) {
-    case Mode::Native: return "bare metal: one set of tables";
-    case Mode::Para: return "direct: the guest's own table, each entry validated by the monitor";
-    case Mode::Hvm:
-    case Mode::Kvm:
-      if (!nested(vm)) return "the guest's own table";
-      if (nested_walk(vm, guest.physical).mapped)
-        return "nested: the guest's table stands, EPT translates its result";
-      return "EPT lacks the page: the next access is an EPT violation";
-    case Mode::Trap: break;
-  }
-  if (!hardware.ok) return "not shadowed yet: the next access is a hidden page fault";
-  if (guest.writable && !hardware.writable)
-    return guest.dirty ? "read-only in the shadow: the frame holds a page table, writes are traced"
-                       : "read-only in the shadow until a first write sets the guest's D bit";
-  return "the shadow agrees with the guest";
+std::string why(VirtualMachine& vm, const WalkTrace& trace, bool guest_maps) {
+  if (trace.shadow) return std::string(describe(trace.shadow->why));
+  if (!guest_maps) return "the guest itself has no mapping here";
+  if (nested(vm))
+    return trace.mapped ? "EPT translates what the guest's own table says"
+                        : "not in EPT yet: the next access is an EPT violation";
+  return vm.mode() == Mode::Para ? "the guest's own entry, validated by the monitor"
+                                 : "one set of tables, the guest's own";
+}
+
+WalkTrace trace_read(VirtualMachine& vm, LinearAddr address) {
+  return trace_walk(vm, address, Access::Read, false);
 }
 
 }  // namespace
 
 GuestTables guest_tables(VirtualMachine& vm) {
-  if (vm.mode() == Mode::Para) return hardware_tables(vm);  // direct paging: they are the same tables
-  return {vm.host().machine.ram(), vm.monitor().virtual_state()};
-}
-
-GuestTables hardware_tables(VirtualMachine& vm) {
-  if (nested(vm)) return {vm.host().machine.ram(), vm.host().cpu.state()};
-  return {GuestMemory(vm.host().memory, MachinePhys(0), vm.host().memory.size()), vm.host().cpu.state()};
+  Host& host = vm.host();
+  if (vm.mode() == Mode::Para)  // direct paging: the processor walks the guest's own tables
+    return {GuestMemory(host.memory, MachinePhys(0), host.memory.size()), host.cpu.state()};
+  return {host.machine.ram(), vm.monitor().virtual_state()};
 }
 
 PageWalkView walk_view(VirtualMachine& vm, LinearAddr address) {
   PageWalkView view{.address = address.value};
-  const PageWalk guest = guest_tables(vm).walk(address), hardware = hardware_tables(vm).walk(address);
-  for (u8 i = 0; i < guest.count; ++i) view.guest.push_back(row("guest", guest.steps[i]));
-  if (const Vmcs* vmcs = nested(vm)) {
-    // A two-dimensional walk: the address of each table of the guest's, and the result, is translated by a
-    // nested walk.
-    for (u8 i = 0; i < hardware.count; ++i) {
-      view.hardware.push_back(nested_rows(vm, hardware.steps[i].entry_address));
-      view.hardware.back().push_back(row("guest", hardware.steps[i]));
-    }
-    if (hardware.ok) view.hardware.push_back(nested_rows(vm, hardware.physical));
-    for (const auto& line : view.hardware) view.references += static_cast<unsigned>(line.size());
-    const unsigned n = hardware.count, m = vmcs->ept_levels;
-    view.verdict = view.references == (n + 1) * (m + 1) - 1
-                       ? fmt::format("({} + 1) × ({} + 1) - 1 = {} memory references on a TLB miss", n, m,
-                                     view.references)
-                       : fmt::format("the walk stops after {} memory references", view.references);
-    if (guest.ok) view.verdict += ". " + why(vm, guest, hardware);
-  } else {
-    view.hardware.emplace_back();
-    for (u8 i = 0; i < hardware.count; ++i)
-      view.hardware[0].push_back(row(tables_of(vm.mode()), hardware.steps[i]));
-    view.references = hardware.count;
-    view.verdict = fmt::format("{}. {} memory reference{} on a TLB miss", why(vm, guest, hardware),
-                               view.references, view.references == 1 ? "" : "s");
+  const WalkTrace trace = trace_read(vm, address);
+  const PageWalk guest = guest_tables(vm).walk(address);
+  const auto own = vm.mode() == Mode::Para ? WalkReference::Table::Direct : WalkReference::Table::Guest;
+  for (u8 i = 0; i < guest.count; ++i)
+    view.guest.push_back(
+        row({own, guest.steps[i].level, guest.steps[i].entry_address, guest.steps[i].entry}, false));
+
+  // A two-dimensional walk: the address of each table of the guest's, and the result, goes through the nested
+  // tables first. A line for each of them.
+  const bool two_dimensional = nested(vm);
+  view.hardware.emplace_back();
+  for (const WalkReference& r : trace.references) {
+    const bool line_full =
+        two_dimensional && !view.hardware.back().empty() && !view.hardware.back().back().nested;
+    if (line_full) view.hardware.emplace_back();
+    view.hardware.back().push_back(row(r, two_dimensional));
   }
-  if (!(vm.monitor().virtual_state().cr0 & cr0::PG))
+  view.references = static_cast<unsigned>(trace.references.size());
+  const std::string reason = why(vm, trace, guest.ok);
+  if (const unsigned n = trace.guest_levels, m = trace.nested_levels; two_dimensional)
+    view.verdict = (view.references == (n + 1) * (m + 1) - 1
+                        ? fmt::format("({} + 1) × ({} + 1) - 1 = {} memory references on a TLB miss. ", n, m,
+                                      view.references)
+                        : fmt::format("The walk stops after {} memory references. ", view.references)) +
+                   reason;
+  else
+    view.verdict = fmt::format("{}. {} memory reference{} on a TLB miss", reason, view.references,
+                               view.references == 1 ? "" : "s");
+  if (!trace.paging)
     view.verdict = fmt::format("the guest has paging off: linear is physical; {}", view.verdict);
   return view;
 }
 
 std::vector<MappingRow> mapping_rows(VirtualMachine& vm, LinearAddr begin, unsigned count) {
   std::vector<MappingRow> rows;
-  const GuestTables theirs = guest_tables(vm), ours = hardware_tables(vm);
+  const GuestTables theirs = guest_tables(vm);
   for (unsigned i = 0; i < count; ++i) {
     const LinearAddr page(begin.page().value + i * kPageSize);
-    const PageWalk guest = theirs.walk(page), hardware = ours.walk(page);
-    MappingRow r{.linear = page.value, .why = why(vm, guest, hardware)};
-    r.guest = leaf(guest.steps.data(), guest.count);
-    if (vm.mode() == Mode::Trap) r.shadow = leaf(hardware.steps.data(), hardware.count);
-    if (nested(vm) && guest.ok) {
-      const EptWalk walk = nested_walk(vm, guest.physical);
-      r.nested = leaf(walk.steps.data(), walk.count);
-    }
+    const PageWalk guest = theirs.walk(page);
+    const WalkTrace trace = trace_read(vm, page);
+    MappingRow r{.linear = page.value, .why = why(vm, trace, guest.ok)};
+    r.guest = leaf(guest.steps, guest.count);
+    if (trace.shadow) r.shadow = trace.shadow->shadow;
+    if (nested(vm) && guest.ok && !trace.references.empty() &&
+        trace.references.back().table == WalkReference::Table::Nested)
+      r.nested = trace.references.back().entry;
     rows.push_back(std::move(r));
   }
   return rows;

@@ -1,5 +1,5 @@
-// Page walks as the memory windows show them. The walks themselves are those of hypervisor/guest_walk.h and
-// cpu/ept.h.
+// Page walks as the memory windows show them. What the processor walks is told by hypervisor/walk_trace.h,
+// what the guest's own tables say by hypervisor/guest_walk.h.
 #pragma once
 
 #include "hypervisor/guest_walk.h"
@@ -24,8 +24,6 @@ class GuestTables {
 
 /// The tables that the guest believes in. A paravirtual guest's hold machine addresses.
 GuestTables guest_tables(VirtualMachine& vm);
-/// The tables that the processor walks first: shadow, direct, or the guest's own.
-GuestTables hardware_tables(VirtualMachine& vm);
 
 PageWalkView walk_view(VirtualMachine& vm, LinearAddr address);
 std::vector<MappingRow> mapping_rows(VirtualMachine& vm, LinearAddr begin, unsigned count);

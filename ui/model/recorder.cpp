@@ -1,11 +1,26 @@
 #include "ui/model/recorder.h"
 
 namespace ringside::model {
+namespace {
+
+bool about_a_page(ExitReason reason) {
+  switch (reason) {
+    case ExitReason::TruePageFault:
+    case ExitReason::ShadowPageFault:
+    case ExitReason::ShadowPageTableWrite:
+    case ExitReason::EptViolation:
+    case ExitReason::Mmio: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
 
 void Recorder::record(const ExitRecord& exit) {
   ++count_;
   const auto index = static_cast<std::size_t>(info(exit.reason).topic);
   ++by_topic_[index];
+  if (about_a_page(exit.reason)) last_page_exit_ = exit;
   recent_.push_back(exit);
   if (recent_.size() > kEventRows) recent_.pop_front();
   if (trapped_.size() < kTrappedSites || trapped_.contains(exit.eip)) ++trapped_[exit.eip];

@@ -31,6 +31,8 @@ class Recorder {
     return recent_.size() * sizeof(ExitRecord) + timeline_.buckets.size() * sizeof(timeline_.buckets[0]) +
            trapped_.size() * 4 * sizeof(u64);
   }
+  /// The last exit that was about a page: it may be older than `events` reach.
+  const std::optional<ExitRecord>& last_page_exit() const { return last_page_exit_; }
   const ExitRecord* last() const { return recent_.empty() ? nullptr : &recent_.back(); }
 
  private:
@@ -40,6 +42,7 @@ class Recorder {
   std::array<u64, static_cast<std::size_t>(ExitTopic::kCount)> by_topic_{};
   std::unordered_map<u32, u64> trapped_;
   u64 count_ = 0;
+  std::optional<ExitRecord> last_page_exit_;
   // Copies for frames are made when something has changed, not for every frame.
   mutable std::shared_ptr<const std::vector<ExitRecord>> events_copy_;
   mutable std::shared_ptr<const Timeline> timeline_copy_;

@@ -11,25 +11,26 @@ std::vector<DeviceRow> device_rows(VirtualMachine& vm) {
   const Machine::Devices& d = vm.host().machine.devices();
   std::vector<DeviceRow> rows;
   const auto pic = [&](const char* name, const Pic& chip) {
-    rows.push_back({name, "requested / in service / masked",
-                    fmt::format("{:08b} / {:08b} / {:08b}", chip.irr, chip.isr, chip.imr)});
-    rows.push_back({"", "vectors from", fmt::format("{:02x}", chip.vector_base)});
+    rows.push_back({name, "requested", fmt::format("{:08b}", chip.irr)});
+    rows.push_back({"", "in service", fmt::format("{:08b}", chip.isr)});
+    rows.push_back({"", "masked", fmt::format("{:08b}", chip.imr)});
+    rows.push_back({"", "vectors from", fmt::format("{:02x}h", chip.vector_base)});
   };
   pic("8259 master", d.pic.state().chip[0]);
   pic("8259 slave", d.pic.state().chip[1]);
   const Pit::Channel& timer = d.pit.state().channel[0];
-  rows.push_back({"8254 timer", "channel 0",
-                  timer.loaded ? fmt::format("mode {}, every {:.1f} us", timer.mode,
-                                             (timer.written ? timer.written : 65536) * 1e6 / RS_PIT_HZ)
-                               : "not programmed"});
+  rows.push_back({"8254 timer", "period",
+                  timer.loaded
+                      ? fmt::format("{:.1f} us", (timer.written ? timer.written : 65536) * 1e6 / RS_PIT_HZ)
+                      : "not programmed"});
+  if (timer.loaded) rows.push_back({"", "mode", std::to_string(timer.mode)});
   const Uart::State& uart = d.uart.state();
-  rows.push_back({"16550 serial", "interrupts on / waiting bytes",
-                  fmt::format("{:04b} / {}", uart.interrupt_enable, uart.fifo_count)});
+  rows.push_back({"16550 serial", "interrupts on", fmt::format("{:04b}", uart.interrupt_enable)});
+  rows.push_back({"", "bytes waiting", std::to_string(uart.fifo_count)});
   const Ide::State& ide = d.ide.state();
-  rows.push_back(
-      {"IDE disk", "last command",
-       ide.command ? fmt::format("{:02x}, sector register {:02x}", ide.command, ide.sector) : "none"});
-  rows.push_back({"keyboard", "bytes queued", std::to_string(d.keyboard.state().queued)});
+  rows.push_back({"IDE disk", "last command", ide.command ? fmt::format("{:02x}h", ide.command) : "none"});
+  if (ide.command) rows.push_back({"", "sector", fmt::format("{:02x}h", ide.sector)});
+  rows.push_back({"keyboard", "bytes waiting", std::to_string(d.keyboard.state().queued)});
   return rows;
 }
 

@@ -33,6 +33,25 @@ std::string_view why(const ExitReasonInfo& reason, Mode mode) {
   }
 }
 
+/// What the exit is about, in words: the port, the control register, the address, the vector.
+std::string about(const ExitRecord& exit) {
+  switch (exit.reason) {
+    case ExitReason::IoInstruction: return fmt::format(", port {:X}h", exit.detail);
+    case ExitReason::CrAccess: return fmt::format(", CR{}", exit.detail);
+    case ExitReason::Invlpg:
+    case ExitReason::EptViolation:
+    case ExitReason::Mmio:
+    case ExitReason::ShadowPageFault:
+    case ExitReason::ShadowPageTableWrite:
+    case ExitReason::TruePageFault: return fmt::format(", address {:08x}", exit.detail);
+    case ExitReason::Syscall:
+    case ExitReason::ExternalInterrupt:
+    case ExitReason::ExceptionOrNmi:
+    case ExitReason::GuestException: return fmt::format(", vector {:x}h", exit.detail);
+    default: return {};
+  }
+}
+
 /// The text of the instruction at `eip`, if the windows have it.
 std::string instruction_at(const model::LaneFrame& lane, u32 eip) {
   const auto& rows = lane.disassembly;
@@ -118,8 +137,8 @@ void draw_anatomy(Context& c, Rect rect) {
   text_in(c.layout, "anatomy.reason", reason.name, text(lane->mode));
   ImGui::PopFont();
   text_in(c.layout, "anatomy.where",
-          fmt::format("{}: exit {} at guest instruction {}, guest ring {}, detail {:x}", title(lane->mode),
-                      grouped(exit->index), grouped(exit->instruction), exit->cpl, exit->detail),
+          fmt::format("exit {} after {} instructions, in ring {}{}", grouped(exit->index),
+                      grouped(exit->instruction), exit->cpl, about(*exit)),
           palette().dim);
   ImGui::PushFont(c.fonts.data);
   text_in(c.layout, "anatomy.instruction",

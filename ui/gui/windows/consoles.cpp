@@ -6,7 +6,7 @@
 namespace ringside::gui {
 
 void draw_consoles(Context& c, Rect rect) {
-  if (!begin_pane(c.layout, "consoles", "Consoles", rect)) return end_pane();
+  if (!begin_pane(c.layout, "consoles", "Consoles", rect, ImGuiWindowFlags_NoTitleBar)) return end_pane();
   const float input_height = ImGui::GetFrameHeightWithSpacing() + 2;
   const std::size_t count = std::max<std::size_t>(1, c.frame.lanes.size());
   const ImVec2 room = ImGui::GetContentRegionAvail();
@@ -16,7 +16,7 @@ void draw_consoles(Context& c, Rect rect) {
     const auto& lane = c.frame.lanes[i];
     if (i) ImGui::SameLine();
     ImGui::BeginChild(fmt::format("console{}", i).c_str(), {width, room.y - input_height}, true);
-    text_in(c.layout, "console.title", title(lane.mode), text(lane.mode));
+    text_in(c.layout, "console.title", fmt::format("Console: {}", title(lane.mode)), text(lane.mode));
     ImGui::PushFont(c.fonts.data);
     ImGui::BeginChild("text");
     ImGui::PushTextWrapPos();

@@ -20,12 +20,17 @@ void draw_devices(Context& c, Rect rect) {
   if (!lane) return end_pane();
   ImGui::PushFont(c.fonts.data);
   if (ImGui::BeginTable("devices", 3, ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
+    ImGui::TableSetupColumn("device", 0, 1.2f);
+    ImGui::TableSetupColumn("field", 0, 1.3f);
+    ImGui::TableSetupColumn("value", 0, 1.5f);
     for (const auto& row : lane->devices) {
       ImGui::TableNextRow();
       ImGui::TableSetColumnIndex(0);
-      text_in(c.layout, "device", row.device, palette().accent);
+      text_in(c.layout, fmt::format("device.{}", row.device).c_str(), row.device, palette().accent);
+      tooltip(glossary(row.device));
       ImGui::TableSetColumnIndex(1);
       text_in(c.layout, "field", row.field, palette().dim);
+      tooltip(glossary(row.field));
       ImGui::TableSetColumnIndex(2);
       text_in(c.layout, "value", row.value, palette().text);
     }
@@ -39,13 +44,7 @@ void draw_devices(Context& c, Rect rect) {
 void draw_vmcs(Context& c, Rect rect) {
   if (!begin_pane(c.layout, "vmcs", "VMCS: what exits, what is shadowed", rect)) return end_pane();
   const auto* lane = c.focused();
-  if (!lane || !lane->vmcs) {
-    ImGui::PushTextWrapPos();
-    ImGui::TextUnformatted("Only a hardware-assisted guest has a VMCS. Focus the hvm card.");
-    ImGui::PopTextWrapPos();
-    c.layout.add("vmcs.none");
-    return end_pane();
-  }
+  if (!lane || !lane->vmcs) return end_pane();
   const Vmcs& v = *lane->vmcs;
   const auto yes = [](bool b) { return std::string(b ? "exits" : "-"); };
   const std::array<VmcsRow, 16> rows{{

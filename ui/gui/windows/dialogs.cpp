@@ -17,7 +17,7 @@ constexpr std::array<std::pair<Kind, const char*>, 5> kKinds{{{Kind::Address, "a
                                                               {Kind::Reason, "exit reason"},
                                                               {Kind::Cr3, "CR3 changes"}}};
 
-constexpr std::array<std::pair<const char*, const char*>, 18> kKeys{
+constexpr std::array<std::pair<const char*, const char*>, 20> kKeys{
     {{"F5", "run or pause"},
      {"Shift+F5", "stop and reset"},
      {"F6, Shift+F6", "focus the next, the previous technique"},
@@ -35,6 +35,8 @@ constexpr std::array<std::pair<const char*, const char*>, 18> kKeys{
      {"Ctrl+L", "lab panel"},
      {"Tab, arrows, Space", "every control by keyboard"},
      {"Alt", "the menus"},
+     {"Ctrl +, Ctrl -, Ctrl 0", "timeline: nearer, farther, all of it"},
+     {"Esc", "close the small windows"},
      {"F1", "this list, and the selection explained"}}};
 
 std::string file_stem(const std::string& guest) {
@@ -63,13 +65,26 @@ void open_dialog(Context& c) {
         ImGui::InputTextWithHint("##path", "path or name of a built-in guest", c.ui.open_path,
                                  sizeof c.ui.open_path, ImGuiInputTextFlags_EnterReturnsTrue);
     c.layout.add("open.path");
-    ImGui::SameLine();
-    if (button(c.layout, "open.go", "Open", "Boot it in every mode") || entered) {
-      c.send(model::command::Open{c.ui.open_path});
-      c.ui.show_open = false;
+    if (ImGui::IsWindowAppearing()) {
+      ImGui::SetKeyboardFocusHere(-1);
+      c.ui.asked_to_open.clear();
     }
-    if (c.frame.message_is_error)
-      text_in(c.layout, "open.error", c.frame.message, palette().bad, ImGui::GetFontSize() * 36);
+    ImGui::SameLine();
+    if ((button(c.layout, "open.go", "Open", "Boot it in every mode") || entered) && c.ui.open_path[0]) {
+      c.ui.asked_to_open = c.ui.open_path;
+      c.send(model::command::Open{c.ui.open_path});
+    } else if (!c.ui.asked_to_open.empty()) {
+      if (c.frame.message_is_error) {
+        ImGui::PushTextWrapPos(ImGui::GetFontSize() * 36);
+        ImGui::PushStyleColor(ImGuiCol_Text, palette().bad);
+        ImGui::TextUnformatted(c.frame.message.c_str());
+        ImGui::PopStyleColor();
+        ImGui::PopTextWrapPos();
+        c.layout.add("open.error");
+      } else if (c.frame.guest == c.ui.asked_to_open) {
+        c.ui.show_open = false;
+      }
+    }
   }
   ImGui::End();
 }
@@ -177,6 +192,21 @@ void export_dialog(Context& c) {
   ImGui::End();
 }
 
+/// What went wrong, in the middle of what the user looks at, until it has been read.
+void error_dialog(Context& c) {
+  bool open = true;
+  if (dialog(c, "error", "That did not work", &open)) {
+    ImGui::PushTextWrapPos(ImGui::GetFontSize() * 34);
+    ImGui::TextUnformatted(c.frame.message.c_str());
+    ImGui::PopTextWrapPos();
+    c.layout.add("error.message");
+    if (button(c.layout, "error.close", "Close", "Nothing has changed: what was open is still open"))
+      open = false;
+  }
+  ImGui::End();
+  if (!open) c.ui.read_error = c.frame.message;
+}
+
 void go_to_dialog(Context& c) {
   if (dialog(c, "seek", "Go to a guest instruction", &c.ui.show_go_to)) {
     ImGui::TextUnformatted("Every technique is taken there, back or forward.");
@@ -233,6 +263,9 @@ void draw_dialogs(Context& c) {
   if (c.ui.show_keys) keys_dialog(c);
   if (c.ui.show_export) export_dialog(c);
   if (c.ui.show_go_to) go_to_dialog(c);
+  if (!c.frame.message_is_error) c.ui.read_error.clear();
+  const bool told = c.ui.show_open && !c.ui.asked_to_open.empty();  // there
+  if (c.frame.message_is_error && c.frame.message != c.ui.read_error && !told) error_dialog(c);
 }
 
 }  // namespace ringside::gui

@@ -9,6 +9,14 @@
 namespace ringside::gui {
 namespace {
 
+/// "dword [esp + 8]": what Capstone says without its "ptr", which costs room and says nothing.
+std::string operands(const model::DisassemblyRow& row) {
+  std::string text = row.operands;
+  constexpr std::string_view kNoise = "ptr ";
+  for (std::size_t at; (at = text.find(kNoise)) != std::string::npos;) text.erase(at, kNoise.size());
+  return text;
+}
+
 void note(Context& c, const model::DisassemblyRow& row) {
   if (row.silent) {
     text_in(c.layout, "note", "▲ silent", palette().bad);
@@ -66,7 +74,7 @@ void draw_disassembly(Context& c, Rect rect) {
     ImGui::TableSetupColumn("address", 0, em * 9);
     if (roomy) ImGui::TableSetupColumn("bytes", 0, em * 20);
     ImGui::TableSetupColumn("instruction", ImGuiTableColumnFlags_WidthStretch);
-    ImGui::TableSetupColumn("note", 0, em * (roomy ? 16 : 10));
+    ImGui::TableSetupColumn("note", 0, em * (roomy ? 16 : 8));
     header_row(c.layout);
     const u32 here = lane->guest.seg[CS].base + lane->guest.eip;
     for (const auto& row : lane->disassembly) {
@@ -90,7 +98,7 @@ void draw_disassembly(Context& c, Rect rect) {
         text_in(c.layout, "bytes", row.bytes, palette().dim);
       }
       ImGui::TableNextColumn();
-      text_in(c.layout, "instruction", fmt::format("{:<7} {}", row.mnemonic, row.operands), palette().text);
+      text_in(c.layout, "instruction", fmt::format("{:<7} {}", row.mnemonic, operands(row)), palette().text);
       ImGui::TableNextColumn();
       note(c, row);
     }

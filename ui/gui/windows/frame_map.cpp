@@ -19,6 +19,7 @@ constexpr std::size_t kUses = static_cast<std::size_t>(FrameUse::kCount);
 ImU32 colour(FrameUse use) {
   switch (use) {
     case FrameUse::Unmapped: return palette().grid;
+    case FrameUse::Untouched: return palette().selection;
     case FrameUse::NotBacked: return palette().background;
     case FrameUse::Kernel: return fill(Bucket::Tlb);
     case FrameUse::User: return fill(Bucket::Guest);
@@ -35,7 +36,7 @@ ImU32 colour(FrameUse use) {
 /// How many columns, and frames to a square, so that all of them fit.
 struct Grid {
   std::size_t columns = 1, per_square = 1;
-  float side = 1;
+  float side = 1, height = 1;
 };
 Grid fit(std::size_t frames, float width, float height) {
   constexpr float kSmallest = 4;
@@ -45,7 +46,10 @@ Grid fit(std::size_t frames, float width, float height) {
     grid.side = std::floor(std::sqrt(width * height / static_cast<float>(squares)));
     for (; grid.side >= kSmallest; --grid.side) {
       grid.columns = std::max<std::size_t>(1, static_cast<std::size_t>(width / grid.side));
-      if (static_cast<float>((squares + grid.columns - 1) / grid.columns) * grid.side <= height) return grid;
+      const auto rows = static_cast<float>((squares + grid.columns - 1) / grid.columns);
+      if (rows * grid.side > height) continue;
+      grid.height = std::clamp(std::floor(height / rows), grid.side, grid.side * 1.5f);  // use what is left
+      return grid;
     }
   }
 }
@@ -91,8 +95,8 @@ void squares(Context& c, const FrameMap& map) {
     std::size_t length = 1;
     while (i + length < count && column + length < grid.columns && use_of(i + length) == use) ++length;
     const float x = at.x + static_cast<float>(column) * grid.side,
-                y = at.y + static_cast<float>(row) * grid.side;
-    draw.AddRectFilled({x, y}, {x + static_cast<float>(length) * grid.side - gap, y + grid.side - gap},
+                y = at.y + static_cast<float>(row) * grid.height;
+    draw.AddRectFilled({x, y}, {x + static_cast<float>(length) * grid.side - gap, y + grid.height - gap},
                        colour(use));
     i += length;
   }
@@ -101,7 +105,7 @@ void squares(Context& c, const FrameMap& map) {
   if (!ImGui::IsItemHovered()) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
   const auto column = static_cast<std::size_t>((mouse.x - at.x) / grid.side),
-             row = static_cast<std::size_t>((mouse.y - at.y) / grid.side);
+             row = static_cast<std::size_t>((mouse.y - at.y) / grid.height);
   const std::size_t square = row * grid.columns + column;
   if (column >= grid.columns || square >= count) return;
   const std::size_t frame = square * grid.per_square;

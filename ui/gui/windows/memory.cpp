@@ -34,10 +34,10 @@ void address_bar(Context& c) {
 /// One line of boxes, a reference each; returns the number of the last one.
 unsigned walk_line(Context& c, const std::vector<model::WalkRow>& rows, std::size_t widest, ImU32 colour,
                    unsigned number, bool tall) {
-  const float line = ImGui::GetTextLineHeight(), height = line * (tall ? 3 : 2) + 8;
-  constexpr float kGap = 22;
+  const float line = ImGui::GetTextLineHeight(), inset = line * 0.4f, gap = line * 1.5f;
+  const float height = line * (tall ? 3 : 2) + inset * 1.3f;
   const float room = ImGui::GetContentRegionAvail().x;
-  const float width = std::min(room / static_cast<float>(std::max<std::size_t>(1, widest)) - kGap,
+  const float width = std::min(room / static_cast<float>(std::max<std::size_t>(1, widest)) - gap,
                                ImGui::CalcTextSize("0").x * 34);
   ImDrawList& draw = *ImGui::GetWindowDrawList();
   ImVec2 at = ImGui::GetCursorScreenPos();
@@ -50,16 +50,20 @@ unsigned walk_line(Context& c, const std::vector<model::WalkRow>& rows, std::siz
     const std::array<std::string, 3> lines{fmt::format("{}. {}", ++number, row.table),
                                            fmt::format("[{:x}] = {:08x}", row.address, row.entry),
                                            row.meaning};
+    const bool cramped = ImGui::CalcTextSize(lines[1].c_str()).x > width - inset * 2;
     for (std::size_t l = 0; l < (tall ? 3 : 2); ++l) {
-      ImGui::SetCursorScreenPos({at.x + 6, at.y + 3 + line * static_cast<float>(l)});
-      text_in(c.layout, "walk.box", lines[l], l == 0 ? palette().text : palette().dim, width - 12);
+      ImGui::SetCursorScreenPos({at.x + inset, at.y + inset / 2 + line * static_cast<float>(l)});
+      text_in(c.layout, "walk.box", l == 1 && cramped ? fmt::format("= {:08x}", row.entry) : lines[l],
+              l == 0 ? palette().text : palette().dim, width - inset * 2);
       tooltip(fmt::format("{}\n{}\n{}", lines[0], lines[1], lines[2]));
     }
-    if (i + 1 < rows.size()) draw.AddText({end.x + 5, (at.y + end.y - line) / 2}, palette().text, "→");
-    at.x = end.x + kGap;
+    if (i + 1 < rows.size())
+      draw.AddText({end.x + gap * 0.2f, (at.y + end.y - line) / 2}, palette().text, "→");
+    at.x = end.x + gap;
   }
   ImGui::SetCursorScreenPos(
-      {ImGui::GetWindowPos().x + ImGui::GetStyle().WindowPadding.x - ImGui::GetScrollX(), at.y + height + 4});
+      {ImGui::GetWindowPos().x + ImGui::GetStyle().WindowPadding.x - ImGui::GetScrollX(),
+       at.y + height + inset / 2});
   return number;
 }
 
@@ -97,8 +101,13 @@ void draw_page_walk(Context& c, Rect rect) {
   if (const auto* lane = c.focused(); lane && lane->state != model::LaneState::Unavailable) {
     const auto& walk = lane->walk;
     ImGui::PushFont(c.fonts.data);
-    text_in(c.layout, "walk.heading", fmt::format("the guest's own tables for {:08x}", walk.address),
+    text_in(c.layout, "walk.heading",
+            fmt::format("the guest's own tables for {:08x} = directory {:x}h, table {:x}h, offset {:x}h",
+                        walk.address, walk.address >> 22, walk.address >> 12 & 0x3FF, walk.address & 0xFFF),
             palette().accent);
+    tooltip(
+        "Ten bits choose the entry of the page directory, ten that of the page table, twelve the byte. Under "
+        "PAE there are two, nine, nine and twelve.");
     walk_line(c, walk.guest, 2, palette().accent, 0, true);
     hardware_walk(c, walk);
     ImGui::PopFont();
@@ -115,18 +124,19 @@ void draw_mappings(Context& c, Rect rect) {
   const auto* lane = c.focused();
   ImGui::PushFont(c.fonts.data);
   const bool shadow = lane && lane->mode == Mode::Trap, nested = lane && lane->vmcs && lane->vmcs->enable_ept;
-  if (lane && ImGui::BeginTable(
-                  shadow   ? "with shadow"
-                  : nested ? "with nested"
-                           : "mappings",
-                  shadow || nested ? 4 : 3,
-                  ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
+  if (lane &&
+      ImGui::BeginTable(shadow   ? "with shadow"
+                        : nested ? "with nested"
+                                 : "mappings",
+                        shadow || nested ? 4 : 3,
+                        ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingFixedFit)) {
+    const float em = ImGui::CalcTextSize("0").x;
     ImGui::TableSetupScrollFreeze(0, 1);
-    ImGui::TableSetupColumn("page", 0, 0.8f);
-    ImGui::TableSetupColumn("guest's entry", 0, 1.3f);
-    if (shadow) ImGui::TableSetupColumn("shadow entry", 0, 1.3f);
-    if (nested) ImGui::TableSetupColumn("nested entry", 0, 1.3f);
-    ImGui::TableSetupColumn("why", 0, 3);
+    ImGui::TableSetupColumn("page", 0, em * 8);
+    ImGui::TableSetupColumn("guest's entry", 0, em * 14);
+    if (shadow) ImGui::TableSetupColumn("shadow entry", 0, em * 14);
+    if (nested) ImGui::TableSetupColumn("nested entry", 0, em * 12);
+    ImGui::TableSetupColumn("why", ImGuiTableColumnFlags_WidthStretch);
     header_row(c.layout);
     for (const auto& m : lane->mappings) {
       ImGui::TableNextRow();
@@ -139,7 +149,9 @@ void draw_mappings(Context& c, Rect rect) {
         text_in(c.layout, "machine", shadow ? bits(m.shadow) : nested_bits(m.nested), palette().warning);
       }
       ImGui::TableNextColumn();
+      ImGui::PushFont(c.fonts.interface);
       text_in(c.layout, "why", m.why, palette().dim);
+      ImGui::PopFont();
     }
     ImGui::EndTable();
   }

@@ -18,7 +18,7 @@ std::string_view subtitle(const LaneFrame& lane) {
     case Mode::Native: return "bare metal, the baseline";
     case Mode::Trap: return "ring compression, shadow page tables";
     case Mode::Para: return "hypercalls, direct page tables";
-    case Mode::Hvm: return "VMX non-root (simulated), nested paging";
+    case Mode::Hvm: return "VT-x (simulated), nested paging";
     case Mode::Kvm: return "the host's /dev/kvm";
   }
   return {};
@@ -87,6 +87,24 @@ void topic_rows(Context& c, const LaneFrame& lane, u64 most, float width) {
   }
 }
 
+/// What the colours of the bars mean, where there are no exits to list.
+void legend(Context& c, float width) {
+  const float line = ImGui::GetTextLineHeight(), column = width / 2;
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  std::size_t shown = 0;
+  for (std::size_t b = 0; b < kBuckets; ++b) {
+    const auto bucket = static_cast<Bucket>(b);
+    if (bucket == Bucket::Idle) continue;
+    if (shown++ % 2) ImGui::SameLine(column + ImGui::GetStyle().WindowPadding.x);
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    draw.AddRectFilled({at.x, at.y + 2}, {at.x + line - 4, at.y + line - 2}, fill(bucket));
+    ImGui::SetCursorScreenPos({at.x + line, at.y});
+    text_in(c.layout, fmt::format("legend.{}", name(bucket)).c_str(), name(bucket), palette().dim,
+            column - line - 4);
+    tooltip(glossary(name(bucket)));
+  }
+}
+
 void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
   const LaneFrame& lane = c.frame.lanes[index];
   const std::string pane = fmt::format("card.{}", name(lane.mode));
@@ -103,7 +121,10 @@ void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
     ImGui::SameLine(width - ImGui::CalcTextSize("focused").x + ImGui::GetStyle().WindowPadding.x);
     ImGui::TextDisabled("focused");
   }
-  text_in(c.layout, (pane + ".what").c_str(), subtitle(lane), palette().dim);
+  if (lane.state == model::LaneState::Ended)
+    text_in(c.layout, (pane + ".end").c_str(), lane.reason, palette().text);
+  else
+    text_in(c.layout, (pane + ".what").c_str(), subtitle(lane), palette().dim);
   if (lane.state == model::LaneState::Unavailable) {
     ImGui::Spacing();
     ImGui::PushTextWrapPos();
@@ -122,8 +143,9 @@ void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
             palette().text);
     tooltip(glossary("exits"));
     text_in(c.layout, (pane + ".mips").c_str(),
-            lane.mode == Mode::Kvm ? "not counted"
-                                   : fmt::format("{} instr", compact(static_cast<double>(lane.instructions))),
+            lane.mode == Mode::Kvm
+                ? "not counted"
+                : fmt::format("{} instructions", compact(static_cast<double>(lane.instructions))),
             palette().dim);
     tooltip(lane.mode == Mode::Kvm ? "The host's processor runs the guest: nobody counts its instructions"
                                    : fmt::format("{} guest instructions; measured on this host: {:.0f} MIPS",
@@ -131,12 +153,13 @@ void card(Context& c, std::size_t index, Rect rect, double scale, u64 most) {
     ImGui::EndGroup();
     stacked_bar(c, lane, scale, width);
     ImGui::Spacing();
-    if (lane.mode == Mode::Native)
-      text_in(c.layout, (pane + ".none").c_str(), "no monitor: nothing exits", palette().dim);
-    else
+    if (lane.mode == Mode::Native) {
+      text_in(c.layout, (pane + ".none").c_str(), "no monitor: nothing exits", palette().text);
+      text_in(c.layout, (pane + ".legend").c_str(), "what the cycles are spent on:", palette().dim);
+      legend(c, width);
+    } else {
       topic_rows(c, lane, most, width);
-    if (lane.state == model::LaneState::Ended)
-      text_in(c.layout, (pane + ".end").c_str(), lane.reason, palette().dim);
+    }
   }
   if (ImGui::IsWindowHovered() && ImGui::IsMouseClicked(0)) c.send(model::command::Focus{index});
   end_pane();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "ui/gui/context.h"
 
@@ -76,6 +77,29 @@ void interact(Context& c, const Axis& axis) {
       grouped(static_cast<u64>(std::max(0.0, here)))));
 }
 
+/// Guest instructions along the axis, at round numbers and in one unit.
+void ticks(ImDrawList& draw, const Axis& axis, float y) {
+  constexpr double kMost = 6;
+  double step = std::pow(10, std::floor(std::log10((axis.end - axis.begin) / kMost)));
+  for (const double factor : {1.0, 2.0, 5.0, 10.0})
+    if ((axis.end - axis.begin) / (step * factor) <= kMost) {
+      step *= factor;
+      break;
+    }
+  step = std::max(step, 1.0);
+  const auto [unit, word] = axis.end >= 2e9   ? std::pair{1e9, " G"}
+                            : axis.end >= 2e6 ? std::pair{1e6, " M"}
+                            : axis.end >= 2e4 ? std::pair{1e3, " k"}
+                                              : std::pair{1.0, ""};
+  const int digits = std::max(0, static_cast<int>(std::ceil(std::log10(unit / step) - 1e-9)));
+  for (double at = std::ceil(axis.begin / step) * step; at <= axis.end; at += step) {
+    const std::string label = at > 0 ? fmt::format("{:.{}f}{}", at / unit, digits, word) : "0";
+    const float width = ImGui::CalcTextSize(label.c_str()).x;
+    const float x = std::clamp(axis.to_x(at) - width / 2, axis.x0, axis.x1 - width);
+    draw.AddText({x, y}, palette().dim, label.c_str());
+  }
+}
+
 }  // namespace
 
 void draw_timeline(Context& c, Rect rect) {
@@ -113,14 +137,7 @@ void draw_timeline(Context& c, Rect rect) {
     const float here = axis.to_x(static_cast<double>(shown[i]->instructions));
     if (here >= axis.x0 && here <= axis.x1) draw.AddLine({here, y0}, {here, y1}, palette().text, 1.5f);
   }
-  constexpr int kTicks = 5;
-  for (int t = 0; t <= kTicks; ++t) {
-    const double instruction = axis.begin + (axis.end - axis.begin) * t / kTicks;
-    const std::string label_text = compact(instruction);
-    const float width = ImGui::CalcTextSize(label_text.c_str()).x;
-    const float x = std::clamp(axis.to_x(instruction) - width / 2, axis.x0, axis.x1 - width);
-    draw.AddText({x, at.y + room.y - axis_height + 2}, palette().dim, label_text.c_str());
-  }
+  ticks(draw, axis, at.y + room.y - axis_height + 2);
   ImGui::SetCursorScreenPos({axis.x0, at.y});
   ImGui::InvisibleButton("timeline",
                          {std::max(1.0f, axis.x1 - axis.x0), std::max(1.0f, room.y - axis_height)});

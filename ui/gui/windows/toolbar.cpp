@@ -95,7 +95,7 @@ void speed_slider(Context& c) {
   int step = static_cast<int>(kSpeeds.size()) - 1;
   for (std::size_t i = 0; i < kSpeeds.size(); ++i)
     if (kSpeeds[i].first == c.frame.speed) step = static_cast<int>(i);
-  ImGui::SetNextItemWidth(ImGui::CalcTextSize("full speed").x * 1.6f);
+  ImGui::SetNextItemWidth(ImGui::CalcTextSize("full speed").x * 1.8f);
   if (ImGui::SliderInt("##speed", &step, 0, static_cast<int>(kSpeeds.size()) - 1,
                        kSpeeds[static_cast<std::size_t>(step)].second, ImGuiSliderFlags_NoInput))
     c.send(model::command::SetSpeed{kSpeeds[static_cast<std::size_t>(step)].first});
