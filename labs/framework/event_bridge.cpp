@@ -5,7 +5,8 @@
 namespace ringside::labs {
 namespace {
 constexpr std::size_t kMostInjections = 100'000;  ///< that are remembered
-constexpr u8 kFirstExternal = 32;                 ///< vectors below are the processor's own exceptions
+constexpr unsigned kMostFruitlessWindows = 100;
+constexpr u8 kFirstExternal = 32;  ///< vectors below are the processor's own exceptions
 }  // namespace
 
 void EventBridge::advance() {
@@ -29,6 +30,7 @@ bool EventBridge::interrupt_arrived() {
 void EventBridge::deliver_interrupt() {
   if (!interrupt_arrived()) return;
   const lab::Outcome o = ask(Hook::ExternalInterrupt, nullptr, 0);
+  told_ = host.machine.interrupt_pending();
   if (o.next == lab::Outcome::NotHandled) complain("your monitor does not handle EXTERNAL_INTERRUPT");
 }
 
@@ -36,13 +38,29 @@ Outcome EventBridge::on(const exits::ExternalInterrupt&) {
   set_pending({.interrupt = false, .window = window_});
   return handle(ExitReason::ExternalInterrupt, [&] {
     if (!interrupt_arrived()) return Outcome::retry();
-    return hand_over(Hook::ExternalInterrupt, nullptr, 0, 0, "EXTERNAL_INTERRUPT");
+    return hand_over_event(Hook::ExternalInterrupt, "EXTERNAL_INTERRUPT");
   });
 }
 
 Outcome EventBridge::on(const exits::InterruptWindow&) {
-  return handle(ExitReason::InterruptWindow,
-                [&] { return hand_over(Hook::InterruptWindow, nullptr, 0, 0, "INTERRUPT_WINDOW"); });
+  return handle(ExitReason::InterruptWindow, [&] {
+    const std::size_t before = injections_.size();
+    const Outcome outcome = hand_over_event(Hook::InterruptWindow, "INTERRUPT_WINDOW");
+    fruitless_windows_ = injections_.size() == before && window_ ? fruitless_windows_ + 1 : 0;
+    if (fruitless_windows_ < kMostFruitlessWindows) return outcome;
+    complain(
+        fmt::format("interrupt_window() has been called {} times at {:08X}h without an interrupt to inject, "
+                    "and the window is still requested: the guest gets no further",
+                    fruitless_windows_, guest().eip),
+        "close-window");
+    return Outcome::stop(complaint());
+  });
+}
+
+Outcome EventBridge::hand_over_event(Hook hook, std::string_view name) {
+  const Outcome outcome = hand_over(hook, nullptr, 0, 0, name);
+  told_ = host.machine.interrupt_pending();  // what is left is known
+  return outcome;
 }
 
 Outcome EventBridge::on(const exits::Hlt& e) {

@@ -39,11 +39,13 @@ class EventBridge final : public VmxSession {
   void deliver_interrupt() override;
   bool serve_guest(Frame& call, std::vector<u8>& payload) override;
   bool interrupt_arrived();
+  Outcome hand_over_event(Hook hook, std::string_view name);
 
   u64 timer_ = 0;           ///< when it comes; 0: it is off
   bool timer_due_ = false;  ///< it has come, and the student has not been told
   bool told_ = false;       ///< that the interrupt controller has something
   bool window_ = false;
+  unsigned fruitless_windows_ = 0;  ///< one after the other, with nothing to inject
   std::vector<Injection> injections_;
 };
 

@@ -44,13 +44,11 @@ class VmxBench : public FlatGuest {
     for (unsigned entries = 0; entries < kMostEntries && instructions > 0 && why().empty(); ++entries) {
       devices();
       monitor->before_entry();
-      const u64 slice = std::min<u64>(instructions, kSlice);
-      const Exit exit = monitor->enter(slice);
+      const u64 before = host.cpu.retired();
+      const Exit exit = monitor->enter(std::min<u64>(instructions, kSlice));
       host.settle();
-      if (std::holds_alternative<exits::BudgetSpent>(exit)) {
-        instructions -= slice;
-        continue;
-      }
+      instructions -= std::min(instructions, host.cpu.retired() - before);
+      if (std::holds_alternative<exits::BudgetSpent>(exit)) continue;
       const Outcome outcome = dispatch(*monitor, exit);
       ++exits_[static_cast<std::size_t>(host.ledger.last_reason())];
       if (outcome.kind == Outcome::Kind::Stop) stopped_ = outcome.why;
@@ -77,7 +75,7 @@ class VmxBench : public FlatGuest {
   std::unique_ptr<Bridge> monitor;
 
  private:
-  static constexpr unsigned kMostEntries = 4000;
+  static constexpr unsigned kMostEntries = 40'000;
   static constexpr u64 kSlice = 50;
 
   static HostConfig config() {

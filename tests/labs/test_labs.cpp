@@ -82,6 +82,7 @@ TEST_CASE("lab 02: the instructions that do not trap", "[oracle][labs]") { walk(
 TEST_CASE("lab 03: write the emulation handlers", "[oracle][labs]") { walk("03"); }
 TEST_CASE("lab 04: shadow paging", "[oracle][labs]") { walk("04"); }
 TEST_CASE("lab 06: hardware assistance", "[oracle][labs]") { walk("06"); }
+TEST_CASE("lab 07: virtual timer and interrupt window", "[oracle][labs]") { walk("07"); }
 TEST_CASE("lab 09: reproduce a paper", "[oracle][labs]") {
   papers::give_to_labs();
   walk("09");
