@@ -31,7 +31,7 @@ struct Debuggee {
   }
 };
 
-constexpr unsigned kEip = 8, kCs = 10;
+constexpr unsigned kEsp = 4, kEip = 8, kCs = 10;
 
 u32 symbol(const Image& image, const std::string& name) {
   for (const Symbol& s : image.symbols)
@@ -85,6 +85,34 @@ TEST_CASE("Breakpoints, steps and memory show the guest its own state in every m
   CHECK(d.reg(kEip) == at);
   CHECK(d.target.answer(fmt::format("z0,{:x},1", at)) == "OK");
   CHECK(d.target.answer("c") == "W00");
+}
+
+TEST_CASE("Watchpoints stop at the write, and reverse-continue goes back to the last stop, in every mode") {
+  const Mode mode = GENERATE(Mode::Native, Mode::Trap, Mode::Para, Mode::Hvm);
+  Debuggee d(mode);
+  INFO("mode " << name(mode));
+  const u32 fork = symbol(d.source.image_for(mode), "process_fork");
+  REQUIRE(d.target.answer(fmt::format("Z0,{:x},1", fork)) == "OK");
+  REQUIRE(d.target.answer("c") == "S05");
+  const u64 at_fork = d.lane.instructions();
+  const u32 below_stack = d.reg(kEsp) - 4;  // what the function pushes first
+  std::array<u8, 4> before{}, after{};
+  REQUIRE(d.lane.peek(below_stack, before) == before.size());
+  REQUIRE(d.target.answer(fmt::format("Z2,{:x},4", below_stack)) == "OK");
+  const std::string stop = d.target.answer("c");
+  CHECK(stop == fmt::format("T05watch:{:x};", below_stack));
+  CHECK(d.lane.instructions() > at_fork);
+  CHECK(d.lane.instructions() < at_fork + 100'000);
+  REQUIRE(d.target.answer(fmt::format("z2,{:x},4", below_stack)) == "OK");
+  REQUIRE(d.target.answer("s") == "S05");
+  CHECK(d.target.answer("bc") == "S05");
+  CHECK(d.lane.instructions() == at_fork);
+  CHECK(d.reg(kEip) == fork);
+  REQUIRE(d.lane.peek(below_stack, after) == after.size());
+  CHECK(after == before);  // memory has gone back, too
+  REQUIRE(d.target.answer(fmt::format("z0,{:x},1", fork)) == "OK");
+  CHECK(d.target.answer("bc") == "T05replaylog:begin;");
+  CHECK(d.lane.instructions() == 0);
 }
 
 TEST_CASE("No packet is too strange") {

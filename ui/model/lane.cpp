@@ -362,9 +362,9 @@ void Lane::seek(u64 instruction) {
 bool Lane::back_to_breakpoint(const std::function<bool()>& give_up) {
   const u64 now = instructions();
   // One stretch between two points after the other, backwards; in each the last stop counts.
-  for (u64 end = now; end > 0;) {
-    const History::Point* point = history_.before(end - 1);
-    const u64 begin = point ? point->instruction() : 0;
+  for (u64 begin = now, end = now; begin > 0;) {
+    const History::Point* point = history_.before(begin - 1);
+    begin = point ? point->instruction() : 0;
     seek(begin);
     std::optional<u64> last;
     while (!ended() && instructions() < end) {
@@ -378,7 +378,6 @@ bool Lane::back_to_breakpoint(const std::function<bool()>& give_up) {
       seek(*last);
       return true;
     }
-    if (begin == 0) break;
     end = begin + 1;  // a breakpoint at the point itself belongs to the stretch before
   }
   seek(0);
