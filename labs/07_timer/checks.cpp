@@ -131,9 +131,9 @@ void drift(Check& c, Session& session) {
   b.at(0, start_timer(period(c)), true);
   b.go(50);
   const u64 start = b.host.now();
-  // The guest turns interrupts off for most of a period (an instruction is half a cycle) and on for a moment,
-  // over and over.
-  const u32 spin = static_cast<u32>(tick * 4 / 3);
+  // The guest turns interrupts off for seven tenths of a period (an instruction takes about a cycle) and on
+  // for a moment, over and over: most ticks are late, none has to wait for more than one period.
+  const u32 spin = static_cast<u32>(tick * 7 / 10);
   b.at(0,
        {0xFA, 0xB9, static_cast<u8>(spin), static_cast<u8>(spin >> 8), static_cast<u8>(spin >> 16), 0, 0xE2,
         0xFE, 0xFB, 0x90, 0x90, 0xEB, 0xF3});  // again: CLI; MOV ECX, spin; LOOP $; STI; NOP; NOP; JMP again
