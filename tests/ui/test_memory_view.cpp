@@ -10,7 +10,7 @@ using namespace ringside::model;
 
 namespace {
 
-constexpr u64 kSettled = RINGSIDE_SANITIZED ? 1'500'000 : 3'000'000;
+constexpr u64 kSettled = 3'000'000;  // the kernel has booted and runs its first programs
 
 struct Settled {
   GuestSource source = find_guest("kernel", {}, {});
