@@ -16,6 +16,7 @@ INCLUDE_FILE(guest_hello, "hello.elf")
 INCLUDE_FILE(guest_sensitive, "sensitive.elf")
 INCLUDE_FILE(guest_nanobench, "nanobench.elf")
 INCLUDE_FILE(guest_pagetables, "pagetables.elf")
+INCLUDE_FILE(guest_diskio, "diskio.elf")
 INCLUDE_FILE(guest_kernel, "kernel.elf")
 INCLUDE_FILE(guest_kernel_paravirtual, "kernel-pv.elf")
 INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
@@ -25,6 +26,7 @@ INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
 namespace ringside {
 
 std::span<const BuiltinGuest> builtin_guests() {
+  static std::array<std::uint8_t, 4u << 20> blank_disk{};
   static const std::array guests{
       BuiltinGuest{
           .name = "hello",
@@ -45,6 +47,13 @@ std::span<const BuiltinGuest> builtin_guests() {
           .name = "pagetables",
           .description = "edits its page tables at random and adds up what it sees: the same everywhere",
           .image = FILE_BYTES(guest_pagetables),
+      },
+      BuiltinGuest{
+          .name = "diskio",
+          .description =
+              "moves blocks of any size between memory and disk, many at a time: bs=, depth=, count=",
+          .image = FILE_BYTES(guest_diskio),
+          .disk = blank_disk,
       },
       BuiltinGuest{
           .name = "kernel",

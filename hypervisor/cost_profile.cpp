@@ -73,9 +73,6 @@ constexpr std::array<Row, static_cast<std::size_t>(E::kCount)> kRows{{
     {E::DeviceAccess,          {216, V, "nanobenchmark in under BT, where only the device model is left (Adams & Agesen 2006)"},
                                {100, I, kPlausible}, {100, I, kPlausible}},
     {E::RingRequest,           {1000, I, kPlausible}, {600, I, kPlausible}, {500, I, kPlausible}},
-    {E::IommuReference,        {11, I, "an L2 hit, as for the processor's own walks"},
-                               {11, I, "an L2 hit, as for the processor's own walks"},
-                               {11, I, "an L2 hit, as for the processor's own walks"}},
 }};
 // clang-format on
 

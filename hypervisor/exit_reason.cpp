@@ -171,8 +171,10 @@ constexpr std::array<ExitReasonInfo, static_cast<std::size_t>(R::kCount)> kReaso
      "The monitor maps no device page for the guest, so that an access faults.",
      "The nested tables leave device pages out. Unlike a port exit, the qualification does not say what the "
      "instruction was: it has to be fetched and decoded.",
-     "Decodes the instruction, calls the device model, completes the instruction and skips it.",
-     "SDM vol. 3, 29.3.3.2; Adams and Agesen 2006, section 4", T::Devices},
+     "Decodes the instruction, calls the device model, completes the instruction and skips it. For a ring "
+     "device the access is a notification or an acknowledgement, and one of them serves any number of "
+     "requests; a device that is passed through is mapped at its first touch and then never exits.",
+     "SDM vol. 3, 29.3.3.2; virtio 1.2, 4.2; Adams and Agesen 2006, section 4", T::Devices},
 
     {R::PrivilegedInstruction, "PRIVILEGED_INSTR",
      "An instruction that only ring 0 may execute, tried by a kernel that now lives in ring 1.",

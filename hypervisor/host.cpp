@@ -42,7 +42,8 @@ void Host::for_each_event(const Count& count) const {
   const auto since = [&](u64 CpuCounters::*field) { return c.*field - settled_.*field; };
   count(CostEvent::Instruction, cpu.retired() - settled_.instructions);
   count(CostEvent::StringIteration, since(&CpuCounters::rep_iterations));
-  count(CostEvent::NativePortIo, since(&CpuCounters::port_reads) + since(&CpuCounters::port_writes));
+  count(CostEvent::NativePortIo, since(&CpuCounters::port_reads) + since(&CpuCounters::port_writes) +
+                                     since(&CpuCounters::mmio_accesses));
   count(CostEvent::DeviceAccess, since(&CpuCounters::string_port_elements));
   count(CostEvent::NativeCr3Write, since(&CpuCounters::cr3_writes));
   count(CostEvent::SystemCallDelivery,

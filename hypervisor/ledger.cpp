@@ -24,7 +24,7 @@ using B = Bucket;
 constexpr std::array<EventRow, kEvents> kRows{{
     {E::Instruction, B::Guest, "instruction"},
     {E::StringIteration, B::Guest, "iteration of a REP string instruction"},
-    {E::NativePortIo, B::Guest, "port access, no monitor"},
+    {E::NativePortIo, B::Guest, "port or device register, no monitor"},
     {E::NativeCr3Write, B::Guest, "CR3 write, no monitor"},
     {E::WalkReferenceCached, B::Tlb, "walk reference, page-walk cache"},
     {E::WalkReferenceL2, B::Tlb, "walk reference, L2 cache"},
@@ -45,8 +45,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {E::EptEntryWrite, B::Monitor, "nested page-table entry"},
     {E::UserSpaceRoundTrip, B::Devices, "to the device process and back"},
     {E::DeviceAccess, B::Devices, "device model"},
-    {E::RingRequest, B::Devices, "request from a paravirtual ring"},
-    {E::IommuReference, B::Devices, "walk reference of the I/O-MMU"},
+    {E::RingRequest, B::Devices, "request from a ring"},
 }};
 
 constexpr bool in_enum_order() {

@@ -21,7 +21,7 @@ namespace ringside {
 enum class CostEvent : u8 {
   Instruction,            // guest
   StringIteration,        // guest: one iteration of a REP string instruction
-  NativePortIo,           // guest: IN/OUT carried out by the processor
+  NativePortIo,           // guest: access to a device's port or register, carried out by the processor
   NativeCr3Write,         // guest
   WalkReferenceCached,    // tlb: a reference that hits the page-walk cache
   WalkReferenceL2,        // tlb: a reference that hits L2
@@ -42,8 +42,7 @@ enum class CostEvent : u8 {
   EptEntryWrite,          // monitor
   UserSpaceRoundTrip,     // devices: leaving the kernel half of the monitor for the device model
   DeviceAccess,           // devices: work of the model itself
-  RingRequest,            // devices: one request taken from a PV ring
-  IommuReference,         // devices: a reference of the I/O-MMU's walk for a device's own access
+  RingRequest,            // devices: one request taken from a ring
   kCount
 };
 

@@ -17,7 +17,7 @@ const MemoryRange* find_memory(GuestPhys address) {
 
 }  // namespace
 
-Machine::Devices::Devices(const MachineConfig& config, Clock& clock, u64 ram_bytes)
+Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& dma, u64 ram_bytes)
     : pit(clock, IrqLine(pic, RS_IRQ_TIMER)),
       keyboard(IrqLine(pic, RS_IRQ_KEYBOARD)),
       speaker(clock, pit),
@@ -25,7 +25,9 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, u64 ram_byt
       debug_console(console),
       ide(clock, IrqLine(pic, RS_IRQ_IDE), {config.disk, config.second_disk}),
       vga(clock),
-      uart(clock, IrqLine(pic, RS_IRQ_UART), console) {
+      uart(clock, IrqLine(pic, RS_IRQ_UART), console),
+      virtio_block(clock, IrqLine(pic, RS_IRQ_VIRTIO_BLOCK), dma, config.disk),
+      virtio_console(clock, IrqLine(pic, RS_IRQ_VIRTIO_CONSOLE), dma, uart, console) {
   const auto at = [this](DeviceId id) -> Device*& { return table_[static_cast<std::size_t>(id)]; };
   at(DeviceId::Pic) = &pic;
   at(DeviceId::Pit) = &pit;
@@ -40,20 +42,33 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, u64 ram_byt
   at(DeviceId::VgaRegisters) = &vga.registers();
   at(DeviceId::VgaMemory) = &vga.memory();
   at(DeviceId::Uart) = &uart;
+  at(DeviceId::VirtioBlock) = &virtio_block;
+  at(DeviceId::VirtioConsole) = &virtio_console;
   for (std::size_t row = 0; row < std::size(kPortMap); ++row)
     for (u16 i = 0; i < kPortMap[row].count; ++i)
       port_index_[kPortMap[row].first + i] = static_cast<u8>(row + 1);
 }
 
 void Machine::Devices::update_deadline() {
-  next_deadline =
-      std::min(std::min(pit.deadline(), uart.deadline()), std::min(ide.deadline(), cmos.deadline()));
+  next_deadline = kNoDeadline;
+  for (const Device* device : timed()) next_deadline = std::min(next_deadline, device->deadline());
 }
 
 Machine::Devices::State Machine::Devices::save() const {
-  return {pic.state(),  pit.state(),  keyboard.state(),       speaker.state(),
-          cmos.state(), post.state(), system_control.state(), exit_port.code(),
-          ide.state(),  vga.state(),  uart.state(),           console.text().size()};
+  return {pic.state(),
+          pit.state(),
+          keyboard.state(),
+          speaker.state(),
+          cmos.state(),
+          post.state(),
+          system_control.state(),
+          exit_port.code(),
+          ide.state(),
+          vga.state(),
+          uart.state(),
+          virtio_block.state(),
+          virtio_console.state(),
+          console.text().size()};
 }
 
 void Machine::Devices::restore(const State& s) {
@@ -67,6 +82,8 @@ void Machine::Devices::restore(const State& s) {
   ide.restore(s.ide);
   vga.restore(s.vga);
   uart.restore(s.uart);
+  virtio_block.restore(s.virtio_block);
+  virtio_console.restore(s.virtio_console);
   console.restore(s.console_bytes);
   pic.restore(s.pic);  // last: it knows the levels of all lines
   update_deadline();
@@ -77,7 +94,7 @@ Machine::Machine(GuestMemory ram, MachineConfig config, Clock& clock)
       dma_(ram),
       config_(std::move(config)),
       clock_(clock),
-      devices_(std::make_unique<Devices>(config_, clock, ram.size())) {
+      devices_(std::make_unique<Devices>(config_, clock, dma_, ram.size())) {
   if (!config_.console_input.empty()) devices_->uart.type(config_.console_input);
 }
 
@@ -114,12 +131,29 @@ bool Machine::is_mmio(GuestPhys address) const {
 u32 Machine::mmio_read(GuestPhys address, unsigned size) {
   const MemoryRange* range = find_memory(address);
   if (!range) return ones(size);
-  return devices_->by_id(range->device)->read(static_cast<u32>(address.value - range->first), size);
+  const u32 offset = static_cast<u32>(address.value - range->first);
+  if (range->device == DeviceId::PortWindow) return port_in(static_cast<u16>(offset), size);
+  const u32 value = devices_->by_id(range->device)->read(offset, size);
+  devices_->update_deadline();
+  return value;
 }
 
 void Machine::mmio_write(GuestPhys address, u32 value, unsigned size) {
-  if (const MemoryRange* range = find_memory(address))
-    devices_->by_id(range->device)->write(static_cast<u32>(address.value - range->first), value, size);
+  const MemoryRange* range = find_memory(address);
+  if (!range) return;
+  const u32 offset = static_cast<u32>(address.value - range->first);
+  if (range->device == DeviceId::PortWindow) return port_out(static_cast<u16>(offset), value, size);
+  devices_->by_id(range->device)->write(offset, value, size);
+  devices_->update_deadline();
+}
+
+bool Machine::has_rings(GuestPhys address) const {
+  const MemoryRange* range = find_memory(address);
+  return range && range->rings;
+}
+
+u64 Machine::ring_requests() const {
+  return devices_->virtio_block.requests() + devices_->virtio_console.requests();
 }
 
 bool Machine::interrupt_pending() const { return devices_->pic.interrupt_pending(); }
@@ -130,8 +164,7 @@ u64 Machine::next_deadline() const { return devices_->next_deadline; }
 void Machine::advance() {
   const u64 now = clock_.now();
   if (now < devices_->next_deadline) return;
-  for (Device* device : {static_cast<Device*>(&devices_->pit), static_cast<Device*>(&devices_->uart),
-                         static_cast<Device*>(&devices_->ide), static_cast<Device*>(&devices_->cmos)})
+  for (Device* device : devices_->timed())
     if (device->deadline() <= now) device->advance();
   devices_->update_deadline();
 }
@@ -140,6 +173,7 @@ const std::string& Machine::console() const { return devices_->console.text(); }
 
 void Machine::type(std::string_view text) {
   devices_->uart.type(text);
+  devices_->virtio_console.typed();
   devices_->update_deadline();
 }
 

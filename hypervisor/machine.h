@@ -21,8 +21,7 @@ namespace ringside {
 struct MachineConfig {
   std::shared_ptr<BlockBackend> disk;  ///< nullptr = no disk
   std::shared_ptr<BlockBackend> second_disk;
-  std::string console_input;                   ///< typed at the serial console from the start
-  std::shared_ptr<class NetworkPort> network;  ///< what the network card is plugged into; nullptr = no card
+  std::string console_input;  ///< typed at the serial console from the start
 };
 
 class Machine {
@@ -40,6 +39,10 @@ class Machine {
   bool is_mmio(GuestPhys address) const;  ///< a device, a hole or beyond RAM
   u32 mmio_read(GuestPhys address, unsigned size);
   void mmio_write(GuestPhys address, u32 value, unsigned size);
+  /// A device that a guest may drive without its monitor: it reads and writes guest memory by itself.
+  bool has_rings(GuestPhys address) const;
+  /// Requests that ring devices have taken, all of them, since the start.
+  u64 ring_requests() const;
 
   // -- interrupts
   bool interrupt_pending() const;  ///< the PIC's INTR output
@@ -52,7 +55,7 @@ class Machine {
 
   // -- the outside world
   const std::string& console() const;   ///< what the guest printed: serial port and port E9h, in order
-  void type(std::string_view text);     ///< to the serial port
+  void type(std::string_view text);     ///< at the terminal: serial port or ring console
   void press_key(u8 scancode);          ///< to the PS/2 keyboard (set 1)
   std::optional<u8> exit_code() const;  ///< written to port F4h; the run ends there
   /// Who pulled the processor's reset line at the guest's wish, or nullptr. There is no firmware to restart:

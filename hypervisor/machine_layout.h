@@ -13,6 +13,8 @@
 #include "hypervisor/devices/simple_ports.h"
 #include "hypervisor/devices/uart.h"
 #include "hypervisor/devices/vga.h"
+#include "hypervisor/devices/virtio_block.h"
+#include "hypervisor/devices/virtio_console.h"
 #include "hypervisor/machine.h"
 
 namespace ringside {
@@ -32,6 +34,9 @@ enum class DeviceId : u8 {
   VgaRegisters,
   VgaMemory,
   Uart,
+  PortWindow,
+  VirtioBlock,
+  VirtioConsole,
   kCount
 };
 
@@ -42,9 +47,13 @@ struct IrqAssignment {
   const char* name;
 };
 inline constexpr IrqAssignment kIrqMap[] = {
-    {RS_IRQ_TIMER, DeviceId::Pit, "timer"},  {RS_IRQ_KEYBOARD, DeviceId::Keyboard, "keyboard"},
-    {RS_IRQ_UART, DeviceId::Uart, "serial"}, {RS_IRQ_RTC, DeviceId::Cmos, "clock"},
+    {RS_IRQ_TIMER, DeviceId::Pit, "timer"},
+    {RS_IRQ_KEYBOARD, DeviceId::Keyboard, "keyboard"},
+    {RS_IRQ_UART, DeviceId::Uart, "serial"},
+    {RS_IRQ_RTC, DeviceId::Cmos, "clock"},
     {RS_IRQ_IDE, DeviceId::Ide, "disk"},
+    {RS_IRQ_VIRTIO_BLOCK, DeviceId::VirtioBlock, "ring disk"},
+    {RS_IRQ_VIRTIO_CONSOLE, DeviceId::VirtioConsole, "ring console"},
 };
 
 struct PortRange {
@@ -80,13 +89,17 @@ struct MemoryRange {
   u32 first, bytes;
   DeviceId device;
   const char* name;
+  bool rings = false;  ///< reads and writes guest memory by itself: a guest may be given it whole
 };
 inline constexpr MemoryRange kMemoryMap[] = {
     {RS_VGA_WINDOW, Vga::kWindowBytes, DeviceId::VgaMemory, "VGA memory"},
+    {RS_MMIO_PORTS, RS_MMIO_PORTS_BYTES, DeviceId::PortWindow, "ports, memory-mapped"},
+    {RS_VIRTIO_BLOCK, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioBlock, "ring disk", true},
+    {RS_VIRTIO_CONSOLE, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioConsole, "ring console", true},
 };
 
 struct Machine::Devices {
-  Devices(const MachineConfig& config, Clock& clock, u64 ram_bytes);
+  Devices(const MachineConfig& config, Clock& clock, const Dma& dma, u64 ram_bytes);
 
   ConsoleLog console;
   PicPair pic;
@@ -101,6 +114,8 @@ struct Machine::Devices {
   Ide ide;
   Vga vga;
   Uart uart;
+  VirtioBlock virtio_block;
+  VirtioConsole virtio_console;
 
   /// What a snapshot keeps of the devices. Disks' contents and the console's text are kept by their owners.
   struct State {
@@ -115,6 +130,8 @@ struct Machine::Devices {
     Ide::State ide;
     Vga::State vga;
     Uart::State uart;
+    VirtioBlock::State virtio_block;
+    VirtioConsole::State virtio_console;
     std::size_t console_bytes = 0;
     bool operator==(const State&) const = default;
   };
@@ -126,6 +143,8 @@ struct Machine::Devices {
   const PortRange* find(u16 port) const {
     return port < kPortSpace && port_index_[port] ? &kPortMap[port_index_[port] - 1] : nullptr;
   }
+  /// Those that act by themselves.
+  std::array<Device*, 6> timed() { return {&pit, &uart, &ide, &cmos, &virtio_block, &virtio_console}; }
   /// The earliest deadline of all devices, kept up to date by the machine.
   u64 next_deadline = kNoDeadline;
   void update_deadline();

@@ -37,7 +37,8 @@ std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& con
       return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels,
                                                           .shadow = config.shadow,
                                                           .large_pages = config.ept_large_pages,
-                                                          .vpid = config.host.cpu.tlb.tagged});
+                                                          .vpid = config.host.cpu.tlb.tagged,
+                                                          .passthrough = config.passthrough});
     case Mode::Kvm:
       return std::make_unique<KvmMonitor>(
           host, KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip, .log_dirty_pages = true});

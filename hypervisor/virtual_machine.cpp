@@ -42,6 +42,11 @@ VirtualMachine::VirtualMachine(const Image& image, const VmConfig& config) : con
   // A paravirtual kernel avoids what does not trap, and so needs no hypothetical processor.
   config_.host.cpu.sensitive = config.mode == Mode::Para ? SensitiveInstructions::Leak : config.sensitive;
   config_.host.monitor_bytes = monitor_bytes(config.mode, config.host.ram_bytes);
+  if (config.passthrough && config.mode != Mode::Native && config.mode != Mode::Hvm)
+    throw HostError(
+        fmt::format("{} cannot pass a device through: that takes an I/O-MMU and posted interrupts, which "
+                    "come with mode hvm",
+                    name(config.mode)));
   host_ = std::make_unique<Host>(config_.host);
   monitor_ =
       config_.custom_monitor ? config_.custom_monitor(*host_) : make_monitor(config_.mode, *host_, config_);

@@ -25,7 +25,8 @@ struct VmConfig {
   ShadowPolicy shadow = kShadowCached;                            ///< of trap
   u8 ept_levels = 4;             ///< of the nested page tables of hvm: 4, or 2 as under a 32-bit host
   bool ept_large_pages = false;  ///< nested pages of 2 MiB (4 levels) or 4 MiB (2 levels) where RAM permits
-  /// hvm: the guest drives the ring devices itself, behind an I/O-MMU and with posted interrupts.
+  /// The guest drives the ring devices itself, in hvm behind an I/O-MMU and with posted interrupts. On bare
+  /// metal it always does; trap, para and kvm have no way to.
   bool passthrough = false;
   bool kernel_irqchip = false;  ///< kvm: interrupt controller and timer inside the host kernel
   std::string command_line;

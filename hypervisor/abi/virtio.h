@@ -5,8 +5,12 @@
 
 #include <stdint.h>
 
-#define RS_VIRTIO_BLOCK 0xFEB00000 /* guest-physical address of the block device's registers */
+/* Guest-physical addresses of the devices' registers, a page each, and their interrupt lines: those of a
+ * second parallel port, a second serial port and a floppy drive, which this PC has not. */
+#define RS_VIRTIO_BLOCK 0xFEB00000
 #define RS_IRQ_VIRTIO_BLOCK 5
+#define RS_VIRTIO_CONSOLE 0xFEB01000
+#define RS_IRQ_VIRTIO_CONSOLE 3
 /* The whole port space, memory-mapped: port P is at RS_MMIO_PORTS + P, as on processors that have no IN and
  * OUT. */
 #define RS_MMIO_PORTS 0xFEA00000
@@ -14,6 +18,7 @@
 
 #define RS_VIRTIO_MAGIC 0x74726976 /* "virt" */
 #define RS_VIRTIO_ID_BLOCK 2
+#define RS_VIRTIO_ID_CONSOLE 3
 
 /* Registers, 32 bits each. */
 #define RS_VIRTIO_REG_MAGIC 0x000

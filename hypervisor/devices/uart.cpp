@@ -185,6 +185,16 @@ void Uart::advance() {
   update();
 }
 
+std::string Uart::take_typed(std::size_t bytes) {
+  std::string text;
+  for (; text.size() < bytes && input_waiting(); refill()) {
+    if (!state_.fifo_count) break;  // loop-back: nothing reaches the receiver
+    text += static_cast<char>(take());
+  }
+  update();
+  return text;
+}
+
 void Uart::type(std::string_view text) {
   state_.typed += text;
   update();

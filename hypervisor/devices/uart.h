@@ -60,6 +60,8 @@ class Uart final : public Device {
   void advance() override;
 
   void type(std::string_view text);
+  /// For the other way to the same terminal: typed text that the guest has not read yet, at most `bytes`.
+  std::string take_typed(std::size_t bytes);
   /// Typed text that the guest has not read yet.
   bool input_waiting() const { return state_.fifo_count || !state_.typed.empty(); }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "hypervisor/abi/virtio.h"
 
 namespace ringside {
@@ -60,7 +62,7 @@ void Virtqueue::push(u16 head, u32 written) {
 }
 
 bool Virtqueue::wants_interrupt() {
-  const u16 before = state.signalled_used, now = state.next_used;
+  const u16 now = state.next_used, before = std::exchange(state.signalled_used, now);
   if (before == now) return false;
   if (state.event_index) {
     u16 event = 0;
@@ -71,7 +73,6 @@ bool Virtqueue::wants_interrupt() {
     u16 flags = 0;
     if (!dma_.read(GuestPhys(state.available), flags) || flags & RS_VRING_AVAIL_NO_INTERRUPT) return false;
   }
-  state.signalled_used = now;
   return true;
 }
 

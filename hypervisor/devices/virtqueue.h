@@ -22,7 +22,7 @@ class Virtqueue {
     bool ready = false, event_index = false;
     u64 descriptors = 0, available = 0, used = 0;  ///< guest addresses
     u16 next_available = 0, next_used = 0;
-    u16 signalled_used = 0;  ///< next_used when the driver was last interrupted
+    u16 signalled_used = 0;  ///< next_used when the driver's wish was last looked at
     std::string broken;      ///< why nothing more is taken from this queue; empty = sound
     bool operator==(const State&) const = default;
   };
@@ -30,10 +30,12 @@ class Virtqueue {
     GuestPhys address;
     u32 length;
     bool device_writes;
+    bool operator==(const Piece&) const = default;
   };
   struct Chain {
     u16 head;
     std::vector<Piece> pieces;
+    bool operator==(const Chain&) const = default;
   };
   static constexpr u32 kMostBytes = 16u << 20;  ///< of one chain
 
@@ -44,7 +46,7 @@ class Virtqueue {
   std::optional<Chain> pop();
   /// Gives a chain back, `written` bytes of it filled.
   void push(u16 head, u32 written);
-  /// Whether the driver wants to be interrupted for what was pushed since the last time it was.
+  /// Whether the driver wants to be interrupted for what was pushed since this was last asked.
   bool wants_interrupt();
   /// Asks the driver to notify, or not to. By event index: for the next chain that it makes available.
   void ask_for_notification(bool on);

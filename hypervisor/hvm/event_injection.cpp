@@ -46,6 +46,13 @@ Outcome HvmMonitor::on(const exits::InterruptWindow&) {
   });
 }
 
+void VmxMonitor::interrupt_guest() {
+  if (io_mmu_)
+    host.cpu.set_interrupt_line(true);
+  else
+    HvmMonitor::interrupt_guest();
+}
+
 void VmxMonitor::before_entry() {
   // An exit interrupted the delivery of an event, which the processor has forgotten: it must be delivered
   // again, before anything newer.
@@ -54,7 +61,10 @@ void VmxMonitor::before_entry() {
     if (!vmcs_.entry_event) vmcs_.entry_event = vmcs_.idt_vectoring;
     vmcs_.idt_vectoring.reset();
   }
-  HvmMonitor::before_entry();
+  if (io_mmu_)
+    host.cpu.set_interrupt_line(host.machine.interrupt_pending());  // posted: the processor does the rest
+  else
+    HvmMonitor::before_entry();
 }
 
 }  // namespace ringside

@@ -22,6 +22,12 @@ Outcome VmxMonitor::on(const exits::EptViolation& e) {
       if (ept_->recycled() != recycled) host.cpu.flush_tlb();
       return Outcome::retry();
     }
+    if (io_mmu_ && host.machine.has_rings(e.guest_phys)) {
+      // The device's registers lie in machine memory where the guest expects them.
+      const u64 page = e.guest_phys.value & ~u64{kPageMask};
+      host.ledger.count(CostEvent::EptEntryWrite, ept_->map(GuestPhys(page), MachinePhys(page)));
+      return Outcome::retry();
+    }
     host.ledger.refine_exit(ExitReason::Mmio);
     const char* impossible = e.during_walk ? "keeps a paging structure in"
                              : e.fetch     ? "executes instructions from"

@@ -42,29 +42,30 @@ void HvmMonitor::skip_instruction(unsigned length) {
 
 // ---- devices
 
-void HvmMonitor::account_device() {
+template <class Access>
+auto HvmMonitor::account_device(Access&& access) {
   host.ledger.count(CostEvent::UserSpaceRoundTrip);
   host.ledger.count(CostEvent::DeviceAccess);
+  const u64 before = host.machine.ring_requests();
+  const u32 value = access();
+  host.ledger.count(CostEvent::RingRequest, host.machine.ring_requests() - before);
+  return value;
 }
 
 u32 HvmMonitor::port_in(u16 port, unsigned size) {
-  account_device();
-  return host.machine.port_in(port, size);
+  return account_device([&] { return host.machine.port_in(port, size); });
 }
 
 void HvmMonitor::port_out(u16 port, u32 value, unsigned size) {
-  account_device();
-  host.machine.port_out(port, value, size);
+  account_device([&] { return host.machine.port_out(port, value, size), 0; });
 }
 
 u32 HvmMonitor::mmio_read(GuestPhys address, unsigned size) {
-  account_device();
-  return host.machine.mmio_read(address, size);
+  return account_device([&] { return host.machine.mmio_read(address, size); });
 }
 
 void HvmMonitor::mmio_write(GuestPhys address, u32 value, unsigned size) {
-  account_device();
-  host.machine.mmio_write(address, value, size);
+  account_device([&] { return host.machine.mmio_write(address, value, size), 0; });
 }
 
 Outcome HvmMonitor::on(const exits::PortAccess& e) {

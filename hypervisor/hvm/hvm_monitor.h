@@ -72,7 +72,9 @@ class HvmMonitor : public Monitor {
   }
 
  private:
-  void account_device();
+  /// One access to a device; `access` makes it. A request that it takes from a ring is accounted, too.
+  template <class Access>
+  auto account_device(Access&& access);
 
   std::unique_ptr<Vcpu> vcpu_;
   bool interrupt_signalled_ = false;  ///< interrupt_guest() was called and the exit has not come yet

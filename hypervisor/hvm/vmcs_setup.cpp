@@ -46,6 +46,7 @@ void VmxMonitor::set_up_controls() {
   vmcs_.cr4_guest_host_mask = ~kGuestOwnedCr4;
 
   if (!ept_) set_up_shadow();
+  if (config_.passthrough) set_up_passthrough();
 
   // The guest reads the time-stamp counter directly, from its own power-on.
   vmcs_.rdtsc_exiting = false;

@@ -9,12 +9,13 @@
 // and WRMSR exits), one virtual processor, no nesting.
 //
 // Reading order: vmcs_setup.cpp, exit_handlers.cpp, exit_cr_access.cpp, exit_io.cpp, exit_ept.cpp,
-// shadow_memory.cpp, event_injection.cpp. Manual: Intel SDM vol. 3 ch. 24-29.
+// shadow_memory.cpp, event_injection.cpp, passthrough.cpp. Manual: Intel SDM vol. 3 ch. 24-29.
 #pragma once
 
 #include "hypervisor/emulate.h"
 #include "hypervisor/hvm/ept_tables.h"
 #include "hypervisor/hvm/hvm_monitor.h"
+#include "hypervisor/hvm/io_mmu.h"
 #include "hypervisor/trap/shadow_paging.h"
 
 namespace ringside {
@@ -33,6 +34,9 @@ struct VmxConfig {
   ShadowPolicy shadow = kShadowCached;  ///< without EPT
   bool large_pages = false;             ///< map as much RAM by one entry as possible
   bool vpid = true;                     ///< TLB entries are tagged: an exit does not flush them
+  /// The guest drives the ring devices itself: their registers are mapped, an I/O-MMU checks their accesses
+  /// to memory, and interrupts are posted: the processor delivers them without an exit. Takes EPT.
+  bool passthrough = false;
 };
 
 class VmxMonitor : public HvmMonitor {
@@ -41,6 +45,7 @@ class VmxMonitor : public HvmMonitor {
 
   void boot(const Image& image, const std::string& command_line) override;
   void before_entry() override;
+  void interrupt_guest() override;
   CpuState virtual_state() const override;
   std::unique_ptr<const MonitorState> save() const override;
   void restore(const MonitorState& state) override;
@@ -66,6 +71,8 @@ class VmxMonitor : public HvmMonitor {
 
   Vmcs& vmcs() { return vmcs_; }  ///< a lab may change the controls before the first entry
   const EptTables& ept() const { return *ept_; }
+  /// nullptr unless devices are passed through.
+  IoMmu* io_mmu() { return io_mmu_ ? &*io_mmu_ : nullptr; }
   /// nullptr with EPT.
   const ShadowPaging* shadow() const { return shadow_ ? &*shadow_ : nullptr; }
 
@@ -83,6 +90,7 @@ class VmxMonitor : public HvmMonitor {
 
   VmxMonitor(Host& host, VmxConfig config, std::unique_ptr<class SimVcpu> vcpu);
   void set_up_controls();
+  void set_up_passthrough();
   /// Size of the largest nested page that may map `guest`: all of it RAM.
   u32 nested_page_bytes(GuestPhys guest) const;
 
@@ -109,6 +117,7 @@ class VmxMonitor : public HvmMonitor {
   VmxConfig config_;
   Vmcs& vmcs_;
   std::optional<EptTables> ept_;
+  std::optional<IoMmu> io_mmu_;
   std::optional<ShadowPaging> shadow_;
   u32 guest_cr3_ = 0;  ///< without EPT the real one holds the shadow root
 };

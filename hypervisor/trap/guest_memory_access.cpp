@@ -31,7 +31,8 @@ void TrapGuest::memory_written(GuestPhys address, u64 bytes) {
   if (!ram.contains(address, bytes)) return;
   host.cpu.memory_written(ram.to_machine(address), bytes);
   if (on_memory_written) on_memory_written(address, bytes);
-  if (paging.traced(address) || paging.traced(address + (bytes - 1))) {
+  const bool spans_pages = bytes > kPageSize;  // a device's access; one in between may be traced
+  if (spans_pages || paging.traced(address) || paging.traced(address + (bytes - 1))) {
     paging.memory_written(address, bytes);
     descriptors.memory_written(address, bytes);
   }
@@ -59,6 +60,14 @@ void for_each_bus_access(u32 bytes, F&& f) {
     f(done, size);
     done += size;
   }
+}
+
+/// A store may be a notification, upon which the device takes requests from its ring.
+void device_store(Host& host, GuestPhys address, u32 value, unsigned size) {
+  const u64 before = host.machine.ring_requests();
+  host.machine.mmio_write(address, value, size);
+  host.ledger.count(CostEvent::DeviceAccess);
+  host.ledger.count(CostEvent::RingRequest, host.machine.ring_requests() - before);
 }
 
 }  // namespace
@@ -103,8 +112,7 @@ bool TrapGuest::write(LinearAddr address, const void* from, u32 bytes, bool user
       for_each_bus_access(piece, [&](u32 offset, u32 size) {
         u32 value = 0;
         std::memcpy(&value, source + offset, size);
-        host.ledger.count(CostEvent::DeviceAccess);
-        host.machine.mmio_write(physical + offset, value, size);
+        device_store(host, physical + offset, value, size);
       });
     }
     return true;
@@ -185,8 +193,7 @@ class Operands final : public PagedOperands {
     return host.machine.mmio_read(address, size);
   }
   void device_write(GuestPhys address, u32 value, unsigned size) override {
-    host.ledger.count(CostEvent::DeviceAccess);
-    host.machine.mmio_write(address, value, size);
+    device_store(host, address, value, size);
   }
   void ram_written(GuestPhys address, unsigned bytes) override { guest_.memory_written(address, bytes); }
 

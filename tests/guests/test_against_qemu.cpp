@@ -117,6 +117,7 @@ TEST_CASE("guests end and print under QEMU as on our bare metal", "[oracle]") {
       {"hello", "", false, 0},
       {"hello", "one two", false, 0},
       {"sensitive", "", false, 0},
+      {"diskio", "bs=3072 count=30 write=1", true, 0},
       {"kernel", "", true, 0},
       {"kernel", "", false, 0},  // on its RAM disk
       {"kernel", "run=ls -l,cat readme | head 2,echo \"a, b\",ps | wc,nonsense,false", true, 1},

@@ -106,6 +106,16 @@ TEST_CASE("bad words are refused with a suggestion where one is near") {
       {"run hello --seconds soon", "seconds"},
       {"run hello --append", "append"},
       {"compare hello --json --csv", "csv"},
+      {"run hello --io rnig", "Did you mean 'ring'?"},
+      {"run hello --mode trap --io passthrough", "I/O-MMU"},
+      {"sweep diskio", "--vary"},
+      {"sweep diskio --vary bs", "there is no name"},
+      {"sweep diskio --vary bs=", "a value is missing"},
+      {"sweep diskio --vary bs=4k..512", "a range goes up"},
+      {"sweep diskio --vary bs=0..many", "two numbers"},
+      {"sweep diskio --vary n=1..1G --vary m=1..1G --vary k=1..1G", "vary less"},
+      {"sweep diskio --vary io=pio,rnig", "Did you mean 'ring'?"},
+      {"paper felter-2014", "Did you mean 'felter-2015'?"},
       {"compare hello --jobs x", "jobs"},
   };
   for (const Row& row : rows) check_refused(row.arguments, row.expected);
@@ -222,6 +232,16 @@ TEST_CASE("output goes where it was asked for") {
   CHECK(csv.status == 0);
   CHECK(std::count(csv.out.begin(), csv.out.end(), '\n') == 3);
   CHECK_THAT(csv.out, contains("unavailable"));
+}
+
+TEST_CASE("a sweep is a line per point and mode, in the order asked for") {
+  const ProgramResult result = run_program(
+      "sweep diskio --append count=3 --vary bs=512..1k --vary io=ring,poll --modes native,hvm --csv");
+  CHECK(result.status == 0);
+  CHECK(std::count(result.out.begin(), result.out.end(), '\n') == 1 + 2 * 2 * 2);
+  CHECK(result.out.rfind("bs,io,mode,status,instructions,exits,device_exits,", 0) == 0);
+  CHECK_THAT(result.out, contains("\n512,ring,native,ok,"));
+  CHECK_THAT(result.out, contains("\n1024,poll,hvm,ok,"));
 }
 
 TEST_CASE("QEMU's words mean the same") {

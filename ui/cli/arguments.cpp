@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include "cpu/host_error.h"
 #include "hypervisor/suggest.h"
@@ -130,6 +131,46 @@ TlbGeometry parse_tlb(const std::string& text, bool walk_cache) {
   tlb.large = static_cast<u16>(large);
   tlb.tagged = words[3] == "tagged";
   return tlb;
+}
+
+Variation parse_variation(const std::string& text) {
+  const auto wrong = [&](std::string_view why) {
+    return HostError(
+        fmt::format("--vary {}: {}; give NAME=FROM..TO, which doubles, or NAME=A,B,C", text, why));
+  };
+  const auto number = [](std::string_view digits) -> std::optional<u64> {
+    u64 value = 0;
+    char suffix = 0;
+    if (parse_number(digits, "kMG", 1024, value, suffix) || parse_number(digits, "KMG", 1024, value, suffix))
+      return value;
+    return std::nullopt;
+  };
+  const std::size_t equals = text.find('='), dots = text.find("..");
+  if (equals == std::string::npos || equals == 0) throw wrong("there is no name");
+  if (text.find_first_of(" {}") != std::string::npos) throw wrong("neither spaces nor braces are allowed");
+  Variation v{text.substr(0, equals), {}};
+  if (dots != std::string::npos) {
+    const auto first = number(std::string_view(text).substr(equals + 1, dots - equals - 1)),
+               last = number(std::string_view(text).substr(dots + 2));
+    if (!first || !last) throw wrong("a range has two numbers, also with k, M or G (of 1024)");
+    if (*first == 0 || *first > *last) throw wrong("a range goes up, from at least 1");
+    for (u64 value = *first; value <= *last && value >= *first; value *= 2)
+      v.values.push_back(fmt::format("{}", value));
+    return v;
+  }
+  for (std::size_t at = equals + 1; at <= text.size(); at = std::min(text.find(',', at), text.size()) + 1) {
+    const std::string value = text.substr(at, std::min(text.find(',', at), text.size()) - at);
+    if (value.empty()) throw wrong("a value is missing");
+    const auto as_number = number(value);
+    v.values.push_back(as_number ? fmt::format("{}", *as_number) : value);
+  }
+  if (v.values.empty()) throw wrong("a value is missing");
+  return v;
+}
+
+std::string parse_io(const std::string& text) {
+  static constexpr std::array<std::string_view, 5> kWays{"pio", "mmio", "ring", "poll", "passthrough"};
+  return std::string(choose<std::string_view, 5>("way to the devices", text, kWays, kWays));
 }
 
 u16 parse_gdb_port(const std::string& text) {

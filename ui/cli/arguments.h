@@ -22,6 +22,15 @@ std::vector<Mode> parse_modes(const std::string& text);  ///< "native,trap", "al
 /// "64,4,8,tagged": entries, ways, entries for large pages, and whether they survive an exit. Empty: none.
 TlbGeometry parse_tlb(const std::string& text, bool walk_cache);
 
+/// "bs=512..1M" doubles from the first to the last value; "depth=1,8,32" names them. Numbers may have a
+/// suffix, k, M or G of 1024; any other word is taken as it is.
+struct Variation {
+  std::string name;
+  std::vector<std::string> values;
+};
+Variation parse_variation(const std::string& text);
+std::string parse_io(const std::string& text);  ///< one of the ways to the devices
+
 u16 parse_gdb_port(const std::string& text);              ///< "tcp::1234"
 std::pair<int, int> parse_size(const std::string& text);  ///< "1600x900", 640x480 to 7680x4320
 

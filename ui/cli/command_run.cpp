@@ -35,11 +35,13 @@ std::vector<std::string> kvm_host_command(const CompareCommand& given) {
   add("--instructions", given.instructions);
   add("--seconds", fmt::format("{}", given.seconds));
   add("--irqchip", given.irqchip);
+  add("--io", given.io);
   return command;
 }
 
 RunOptions options_of(const GuestOptions& given) {
   RunOptions options;
+  options.io = parse_io(given.io);
   options.shadow = parse_shadow_policy(given.shadow);
   options.ept_levels = static_cast<u8>(given.ept_levels);
   options.ept_large_pages = given.ept_pages == "large";

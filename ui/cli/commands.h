@@ -26,6 +26,7 @@ struct GuestOptions {
   bool json = false;
   std::string irqchip = "user";
   bool kvm_host = false;
+  std::string io = "pio";
   std::string shadow = "cached";
   unsigned ept_levels = 4;
   std::string ept_pages = "4k";
@@ -55,6 +56,13 @@ struct WalkCommand : GuestOptions {
   std::string ring;             ///< kernel or user; empty = whoever runs then
 };
 
+struct SweepCommand : GuestOptions {
+  std::string modes = "native,trap,hvm";
+  std::vector<std::string> vary;  ///< "bs=512..1M", "io=pio,ring"
+  unsigned jobs = 0;              ///< 0 = one per processor
+  bool csv = false;
+};
+
 struct PaperCommand {
   std::string name;  ///< empty = list them
   std::string plot;  ///< .svg or .png; empty = none
@@ -78,6 +86,7 @@ int run_command(const RunCommand&);
 int debug_command(const RunCommand&);  ///< run, with gdb in charge
 int compare_command(const CompareCommand&);
 int walk_command(const WalkCommand&);
+int sweep_command(const SweepCommand&);
 int paper_command(const PaperCommand&);
 int guests_command(bool json);
 int profiles_command(const std::string& name, bool json);

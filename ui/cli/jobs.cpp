@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -11,14 +12,17 @@ namespace ringside::cli {
 
 std::map<std::string, RunReport> run_jobs(const std::vector<Job>& jobs, unsigned threads,
                                           bool show_progress) {
-  std::map<std::string, GuestSource> sources;
+  using Files = std::array<std::string, 3>;
+  const auto files_of = [](const Job& job) { return Files{job.guest, job.paravirtual_file, job.disk_file}; };
+  std::map<Files, GuestSource> sources;
   for (const Job& job : jobs)
-    if (!sources.contains(job.guest)) sources.emplace(job.guest, find_guest(job.guest, "", ""));
+    if (!sources.contains(files_of(job)))
+      sources.emplace(files_of(job), find_guest(job.guest, job.paravirtual_file, job.disk_file));
   std::vector<RunReport> reports(jobs.size());
   std::atomic<std::size_t> next{0}, finished{0};
   const auto work = [&] {
     for (std::size_t i; (i = next++) < jobs.size(); ++finished)
-      reports[i] = run_mode(jobs[i].mode, sources.at(jobs[i].guest), jobs[i].options);
+      reports[i] = run_mode(jobs[i].mode, sources.at(files_of(jobs[i])), jobs[i].options);
   };
   {
     if (!threads) threads = std::max(1u, std::thread::hardware_concurrency());

@@ -8,10 +8,11 @@
 namespace ringside::cli {
 
 struct Job {
-  std::string key;  ///< unique among the jobs; names the run in messages
-  std::string guest;
+  std::string key;    ///< unique among the jobs; names the run in messages
+  std::string guest;  ///< name or file
   Mode mode = Mode::Native;
   RunOptions options;
+  std::string paravirtual_file, disk_file;  ///< as for find_guest()
 };
 
 /// Each job has its own machine, so that neither their order nor `threads` (0 = one per processor) changes a

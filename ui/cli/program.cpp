@@ -52,6 +52,13 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
       ->check(CLI::IsMember({"user", "kernel"}))
       ->type_name("user|kernel")
       ->capture_default_str();
+  command
+      .add_option(
+          "--io", o.io,
+          "how the kernel reaches disk and console: ports, memory-mapped, a ring, a ring that is polled, "
+          "or a device of its own")
+      ->type_name("pio|mmio|ring|poll|passthrough")
+      ->capture_default_str();
   command.add_option("--shadow", o.shadow, "trap: shadow-paging policy, demand, cached or unsync")
       ->type_name("POLICY")
       ->capture_default_str();
@@ -176,6 +183,23 @@ int program(int argc, const char* const* argv) {
       ->type_name("WHO");
   walk_app.add_flag("--json", walk.json, "ringside/walk/v1 on standard output");
 
+  SweepCommand sweep;
+  CLI::App& sweep_app =
+      *app.add_subcommand("sweep", "run a guest with a range of figures on its command line");
+  add_guest_options(sweep_app, sweep);
+  sweep_app
+      .add_option("--vary", sweep.vary,
+                  "what to vary: bs=512..1M doubles, depth=1,8,32 lists; io= is the option --io. In --append "
+                  "{bs} stands for the value; otherwise bs=VALUE is put in front")
+      ->required()
+      ->type_name("NAME=VALUES");
+  sweep_app.add_option("--modes", sweep.modes, "which modes, or all")
+      ->type_name("LIST")
+      ->capture_default_str();
+  sweep_app.add_option("--jobs", sweep.jobs, "runs at the same time; 0 = one per processor")->type_name("N");
+  CLI::Option* sweep_json = sweep_app.add_flag("--json", sweep.json, "ringside/sweep/v1 on standard output");
+  sweep_app.add_flag("--csv", sweep.csv, "a line per run")->excludes(sweep_json);
+
   PaperCommand paper;
   CLI::App& paper_app =
       *app.add_subcommand("paper", "run what a paper measured, and show its figures beside ours");
@@ -244,6 +268,7 @@ int program(int argc, const char* const* argv) {
     if (gdb_at_default_port && run.gdb.empty()) run.gdb = "tcp::1234";
     if (run_app.parsed()) return run.gdb.empty() ? run_command(run) : debug_command(run);
     if (walk_app.parsed()) return walk_command(walk);
+    if (sweep_app.parsed()) return sweep_command(sweep);
     if (paper_app.parsed()) return paper_command(paper);
     if (guests_app.parsed()) return guests_command(reference_json);
     if (profiles_app.parsed()) return profiles_command(profile, reference_json);

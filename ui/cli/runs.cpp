@@ -69,8 +69,13 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
   config.ept_large_pages = options.ept_large_pages;
   config.host.cpu.tlb = options.tlb;
   config.host.walk_caches = options.walk_caches;
-  config.passthrough = options.passthrough;
+  config.passthrough = options.io == "passthrough";
   config.command_line = options.command_line;
+  // A guest that drives a device itself uses the ring. Which driver it takes is said on its command line; a
+  // paravirtual kernel has only its own.
+  if (options.io != "pio" && mode != Mode::Para)
+    config.command_line =
+        fmt::format("io={} {}", config.passthrough ? "ring" : options.io, options.command_line);
   return config;
 }
 

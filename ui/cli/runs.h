@@ -19,7 +19,7 @@ struct RunOptions {
   bool ept_large_pages = false;
   TlbGeometry tlb;
   bool walk_caches = true;
-  bool passthrough = false;
+  std::string io = "pio";  ///< how the guest reaches disk and console: pio, mmio, ring, poll, passthrough
   const CostProfile* profile = nullptr;
   std::string command_line;
   std::string console_input;

@@ -16,7 +16,7 @@ std::optional<double> Row::ratio() const {
 std::string_view name(Row::Kind kind) { return kind == Row::Kind::Prediction ? "prediction" : "price"; }
 
 std::span<const Paper> papers() {
-  static const std::array all{kAdamsAgesen2006, kAgesen2012, kXen2003, kBhargava2008};
+  static const std::array all{kAdamsAgesen2006, kAgesen2012, kXen2003, kBhargava2008, kFelter2015};
   return all;
 }
 
@@ -31,7 +31,7 @@ const Paper& find_paper(std::string_view wanted) {
 
 cli::Job job(std::string key, std::string guest, Mode mode, std::string command_line,
              std::string_view profile) {
-  cli::Job job{std::move(key), std::move(guest), mode, {}};
+  cli::Job job{std::move(key), std::move(guest), mode, {}, {}, {}};
   job.options.profile = &cost_profile(profile);
   job.options.command_line = std::move(command_line);
   job.options.limits.instructions = 4'000'000'000;

@@ -24,6 +24,28 @@ static inline uint8_t in8(uint16_t port) {
   return value;
 }
 
+/* How disk and serial port are reached, by the command line's `io=`; the rest of the PC has ports alone. */
+enum native_io {
+  IO_PORTS,  /* pio: IN and OUT */
+  IO_MEMORY, /* mmio: loads and stores where the ports are mapped into memory */
+  IO_RING,   /* ring: requests in memory, a notification for any number of them */
+  IO_POLL,   /* poll: the same, but nobody notifies or interrupts: either side looks */
+};
+extern enum native_io native_io;
+void native_choose_io(const char *command_line);
+
+/* A port of the disk or the serial port, whichever way. */
+void device_out8(uint16_t port, uint8_t value);
+uint8_t device_in8(uint16_t port);
+
+bool native_ring_console_start(void); /* false: there is none */
+void native_ring_console_interrupt(void);
+void native_ring_console_write(const char *text, size_t bytes);
+uint32_t native_ring_disk_sectors(void);
+void native_ring_disk_interrupt(void);
+int native_ring_disk_transfer(bool write, uint32_t sector, void *buffer, uint32_t count);
+enum { POLL_MICROSECONDS = 5 }; /* how often a polling device looks */
+
 extern page_entry native_directory[1024];
 void native_map_ram(uint32_t frames);
 

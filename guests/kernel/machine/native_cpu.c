@@ -3,6 +3,7 @@
 #include "guests/kernel/kernel.h"
 #include "guests/kernel/machine/native.h"
 #include "guests/multiboot.h"
+#include "hypervisor/abi/virtio.h"
 
 extern const uint32_t native_stubs[NATIVE_GATES];
 extern char native_syscall_stub[], kernel_image_end[];
@@ -21,6 +22,7 @@ void native_main(uint32_t multiboot_info) {
   /* Copied, because loaders put it into memory that is free otherwise. */
   if (info->flags & MULTIBOOT_HAS_COMMAND_LINE)
     text_copy(command_line, (const char *)(KERNEL_BASE + info->command_line), sizeof command_line);
+  native_choose_io(command_line);
   kernel_main(&(struct boot_info){
       .frames = frames,
       .first_free_frame = ((uint32_t)kernel_image_end - KERNEL_BASE + PAGE_BYTES - 1) / PAGE_BYTES,
@@ -141,6 +143,8 @@ void machine_interrupt(uint32_t vector) {
     case RS_IRQ_TIMER: timer_tick(); break;
     case RS_IRQ_UART: native_uart_interrupt(); break;
     case RS_IRQ_IDE: native_disk_interrupt(); break;
+    case RS_IRQ_VIRTIO_BLOCK: native_ring_disk_interrupt(); break;
+    case RS_IRQ_VIRTIO_CONSOLE: native_ring_console_interrupt(); break;
   }
 }
 

@@ -1,6 +1,8 @@
-/* The disk: the first IDE drive, 28-bit addresses, programmed I/O. Every sector is one interrupt. */
+/* The disk: the first IDE drive, 28-bit addresses, programmed I/O. Every sector is one interrupt. Or a ring.
+ */
 #include "guests/kernel/kernel.h"
 #include "guests/kernel/machine/native.h"
+#include "hypervisor/abi/virtio.h"
 
 enum {
   DATA = RS_PORT_IDE_DATA,
@@ -22,7 +24,7 @@ static uint8_t last_status;
 
 /* Reading the status tells the drive that its interrupt has been seen. */
 void native_disk_interrupt(void) {
-  last_status = in8(STATUS);
+  last_status = device_in8(STATUS);
   interrupted = true;
   wake(&interrupted);
 }
@@ -37,49 +39,70 @@ static uint8_t wait_for_interrupt(void) {
 
 static uint8_t wait_while_busy(void) {
   uint8_t status;
-  do status = in8(STATUS);
+  do status = device_in8(STATUS);
   while (status & BUSY);
   return status;
 }
 
+/* What is mapped into memory has no string form: every four bytes are a load or store of their own. */
+static volatile uint32_t *mapped_data(void) { return (volatile uint32_t *)(RS_MMIO_PORTS + DATA); }
+
 static void *words_in(void *to) {
   uint32_t words = SECTOR_BYTES / 4; /* the port takes four bytes at a time, too */
+  if (native_io == IO_MEMORY) {
+    uint32_t *at = to;
+    while (words-- > 0) *at++ = *mapped_data();
+    return at;
+  }
   asm volatile("rep insl" : "+D"(to), "+c"(words) : "d"(DATA) : "memory");
   return to;
 }
 
 static void *words_out(void *from) {
   uint32_t words = SECTOR_BYTES / 4;
+  if (native_io == IO_MEMORY) {
+    uint32_t *at = from;
+    while (words-- > 0) *mapped_data() = *at++;
+    return at;
+  }
   asm volatile("rep outsl" : "+S"(from), "+c"(words) : "d"(DATA) : "memory");
   return from;
 }
 
+static bool uses_ring;
+
 uint32_t machine_disk_sectors(void) {
+  if (native_io >= IO_RING) {
+    const uint32_t sectors = native_ring_disk_sectors();
+    uses_ring = sectors > 0;
+    if (uses_ring) return sectors;
+  }
   uint16_t identity[SECTOR_BYTES / 2];
-  out8(CONTROL, NO_INTERRUPTS);
-  out8(DRIVE, DRIVE0_LBA);
-  uint8_t status = in8(STATUS);
+  device_out8(CONTROL, NO_INTERRUPTS);
+  device_out8(DRIVE, DRIVE0_LBA);
+  uint8_t status = device_in8(STATUS);
   if (status == 0 || status == 0xFF) return 0; /* nobody drives the bus */
-  out8(COMMAND, IDENTIFY);
-  status = in8(STATUS);
+  device_out8(COMMAND, IDENTIFY);
+  status = device_in8(STATUS);
   if (status == 0) return 0;
   status = wait_while_busy();
   if (!(status & DATA_REQUEST) || (status & ERROR)) return 0; /* not a disk: a CD drive, say */
   words_in(identity);
-  out8(CONTROL, 0);
+  device_out8(CONTROL, 0);
   native_unmask(RS_IRQ_IDE);
   return identity[60] | (uint32_t)identity[61] << 16;
 }
 
 int machine_disk_transfer(bool write, uint32_t sector, void *buffer, uint32_t count) {
+  if (uses_ring) return native_ring_disk_transfer(write, sector, buffer, count);
   interrupted = false;
   wait_while_busy();
-  out8(DRIVE, DRIVE0_LBA | (sector >> 24 & 0xF));
-  out8(COUNT, count);
-  out8(SECTOR_LOW, sector);
-  out8(SECTOR_MIDDLE, sector >> 8);
-  out8(SECTOR_HIGH, sector >> 16);
-  out8(COMMAND, write ? WRITE_SECTORS : READ_SECTORS);
+  device_out8(DRIVE, DRIVE0_LBA | (sector >> 24 & 0xF));
+  device_out8(COUNT, count);
+  device_out8(SECTOR_LOW, sector);
+  device_out8(SECTOR_MIDDLE, sector >> 8);
+  device_out8(SECTOR_HIGH, sector >> 16);
+  device_out8(COMMAND, write ? WRITE_SECTORS : READ_SECTORS);
   if (write) { /* the first sector is asked for without an interrupt */
     if (!(wait_while_busy() & DATA_REQUEST)) return -EIO;
     buffer = words_out(buffer);

@@ -1,9 +1,19 @@
 /* Page tables, natively: they are memory, and the processor looks at them by itself. */
 #include "guests/kernel/machine/native.h"
+#include "hypervisor/abi/virtio.h"
 
 page_entry native_directory[1024] __attribute__((aligned(PAGE_BYTES)));
 /* All of RAM from KERNEL_BASE up. The boot code fills the first table. */
 page_entry native_direct_tables[MAX_FRAMES / 1024][1024] __attribute__((aligned(PAGE_BYTES)));
+
+/* Devices are mapped where they are, above all RAM: from the memory-mapped ports to the last ring device. */
+static page_entry device_table[1024] __attribute__((aligned(PAGE_BYTES)));
+enum {
+  FIRST_DEVICE = RS_MMIO_PORTS / PAGE_BYTES,
+  LAST_DEVICE = RS_VIRTIO_CONSOLE / PAGE_BYTES,
+  PAGE_UNCACHED = 0x10,
+};
+_Static_assert(FIRST_DEVICE / 1024 == LAST_DEVICE / 1024, "one table maps them all");
 
 static page_entry *kernel_slots(page_entry *directory) { return directory + KERNEL_BASE / PAGE_BYTES / 1024; }
 
@@ -18,6 +28,10 @@ void native_map_ram(uint32_t frames) {
   for (uint32_t i = 0; i * 1024 < frames; i++)
     kernel_slots(native_directory)[i] = mmu_entry(
         ((uint32_t)native_direct_tables[i] - KERNEL_BASE) / PAGE_BYTES, PAGE_PRESENT | PAGE_WRITABLE);
+  for (uint32_t page = FIRST_DEVICE; page <= LAST_DEVICE; page++)
+    device_table[page % 1024] = mmu_entry(page, PAGE_PRESENT | PAGE_WRITABLE | PAGE_UNCACHED);
+  native_directory[FIRST_DEVICE / 1024] =
+      mmu_entry(((uint32_t)device_table - KERNEL_BASE) / PAGE_BYTES, PAGE_PRESENT | PAGE_WRITABLE);
   native_directory[0] = 0; /* the boot code's identity mapping */
   mmu_flush();
 }
