@@ -145,6 +145,8 @@ bool converse(model::Lane& lane, Connection connection, int listener) {
     if (target.killed()) return false;
     connection.send(frame_packet(reply));
     if (target.detached()) return true;
+    const bool told = !reply.empty() && (reply[0] == 'W' || reply[0] == 'X');
+    if (told && lane.ended()) return true;
   }
   return true;
 }
