@@ -71,7 +71,7 @@ void Lane::build() {
   history_.clear();
   printed_.clear();
   delivered_ = 0;
-  hit_ = idle_ = false;
+  hit_ = idle_ = broken_ = false;
   reason_.clear();
   disk_.reset();
   try {
@@ -270,10 +270,16 @@ bool Lane::advance(u64 count, bool to_next_exit) {
 }
 
 bool Lane::advance_live(const std::function<void()>& enter) {
-  if (!vm_ || vm_->ended()) return false;
+  if (ended()) return false;
   hit_ = false;
-  leave_breakpoint();
-  if (!vm_->ended()) enter();
+  try {
+    leave_breakpoint();
+    if (!vm_->ended()) enter();
+  } catch (const HostError& e) {  // a KVM that lacks what this guest needs
+    broken_ = true;
+    reason_ = e.what();
+    return false;
+  }
   if (vm_->debug_stop()) {
     hit_ = true;
     reason_ = fmt::format("breakpoint at {:08x}", vm_->debug_stop()->address.value);
@@ -315,14 +321,14 @@ void Lane::step(u64 count) {
     return;
   }
   for (u64 i = 0; i < std::min(count, kMostLiveSteps); ++i)
-    if (advance_live([&] { vm_->step(1, false); })) break;
+    if (advance_live([&] { vm_->step(1, false); }) || ended()) break;
 }
 
 void Lane::to_next_trap() {
   constexpr u64 kFarEnough = 50'000'000;
   const u64 exits = recorder_.count(), until = instructions() + kFarEnough;
   stop_at_exit_ = true;
-  while (vm_ && !vm_->ended() && recorder_.count() == exits && instructions() < until) {
+  while (!ended() && recorder_.count() == exits && instructions() < until) {
     if (live() ? advance_live([&] { vm_->run({.wall_seconds = kLiveSeconds}); })
                : advance(std::min(until - instructions(), kReplaySlice), true))
       break;
@@ -443,7 +449,7 @@ LaneFrame Lane::frame(const CostProfile& prices, const View& view) const {
   }
   VirtualMachine& vm = *vm_;
   Host& host = vm.host();
-  f.state = vm.ended() ? LaneState::Ended : LaneState::Paused;
+  f.state = ended() ? LaneState::Ended : LaneState::Paused;
   f.instructions = vm.instructions();
   f.cycle = host.now();
   f.measured_mips =

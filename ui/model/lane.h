@@ -39,7 +39,7 @@ class Lane {
 
   Mode mode() const { return mode_; }
   bool available() const { return vm_ != nullptr; }
-  bool ended() const { return !vm_ || vm_->ended(); }
+  bool ended() const { return !vm_ || broken_ || vm_->ended(); }
   u64 instructions() const { return vm_ ? vm_->instructions() : 0; }
   /// On the host's own processor: nobody counts its instructions, and nothing it did can be done again. So it
   /// runs for a time instead of a number, and it does not go back.
@@ -118,6 +118,7 @@ class Lane {
   std::vector<Breakpoint> breakpoints_;
   std::string reason_;
   bool hit_ = false, idle_ = false;
+  bool broken_ = false;        ///< the host could not go on with it; reason_ says why
   bool stop_at_exit_ = false;  ///< a live lane: the next exit ends vm_->run()
   u64 standing_at_ = ~u64{0};  ///< the instruction at which the guest was last brought to a stand
   std::shared_ptr<VersionedDisk> disk_;
