@@ -12,8 +12,8 @@ namespace ringside::gui {
 class Driver {
  public:
   explicit Driver(model::SessionOptions options, int width = 1600, int height = 900, float scale = 1,
-                  Theme theme = Theme::Dark)
-      : core(std::move(options)), imgui_(), app(load_fonts(scale)), headless(width, height) {
+                  Theme theme = Theme::Dark, const std::string& program = "/proc/self/exe")
+      : core(std::move(options)), imgui_(), app(load_fonts(scale), program), headless(width, height) {
     app.ui.theme = theme;
     app.ui.scale = scale;
     apply_theme(theme, scale);

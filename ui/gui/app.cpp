@@ -71,7 +71,8 @@ std::vector<model::Command> App::draw(const model::Frame& frame, const Input& in
   std::vector<model::Command> commands;
   layout_.clear();
   forget_tooltip();
-  Context c{frame, ui, layout_, fonts_, commands};
+  labs.poll();
+  Context c{frame, ui, layout_, fonts_, commands, labs};
   keys(c, input);
   for (const std::string& file : input.dropped_files) c.send(model::command::Open{file});
 

@@ -8,9 +8,12 @@ namespace ringside::gui {
 
 class App {
  public:
-  explicit App(const Fonts& fonts) : fonts_(fonts) {}
+  /// `program` checks the labs' submissions: this program, or in tests the real one.
+  explicit App(const Fonts& fonts, const std::string& program = "/proc/self/exe")
+      : labs(program), fonts_(fonts) {}
 
   UiState ui;
+  model::LabWork labs;
 
   /// Draws one frame between ImGui::NewFrame and Render; returns what the user asked for.
   std::vector<model::Command> draw(const model::Frame& frame, const Input& input);

@@ -7,6 +7,7 @@
 #include "ui/gui/widgets.h"
 #include "ui/model/commands.h"
 #include "ui/model/frame.h"
+#include "ui/model/lab_work.h"
 
 namespace ringside::gui {
 
@@ -33,6 +34,7 @@ struct UiState {
   double timeline_begin = 0, timeline_end = 0;  ///< guest instructions shown; equal = everything
   std::size_t lab = 0;
   bool lab_checked = false;
+  char lab_folder[512] = "";  ///< the student's work; empty = a folder with the lab's name
   int breakpoint_kind = 0;
   char breakpoint_value[16] = "";
   bool focus_go_to = false;  ///< put the keyboard into the address field
@@ -53,6 +55,7 @@ struct Context {
   Layout& layout;
   const Fonts& fonts;
   std::vector<model::Command>& commands;
+  model::LabWork& labs;
 
   const model::LaneFrame* focused() const {
     return frame.focus < frame.lanes.size() ? &frame.lanes[frame.focus] : nullptr;

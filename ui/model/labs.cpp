@@ -46,8 +46,7 @@ std::string silent_count(const Frame& frame) {
 
 std::vector<Lab> make_labs() {
   return {
-      {"Count the traps",
-       "The same kernel runs under four techniques. Which one leaves the guest most often, and for what?",
+      {"01",
        {{"Run the kernel to its end (F5)", "Press Run and wait until every card says how it ended.", "run",
          everything_ended},
         {"Focus the trap-and-emulate card", "Click the card titled Trap and emulate.", "card.trap.title",
@@ -67,9 +66,7 @@ std::vector<Lab> make_labs() {
          "profile", [](const Frame& f) { return f.profile == "pentium4-2006"; }}},
        "Which technique has the most exits?",
        most_exits},
-      {"The instructions that do not trap",
-       "Real x86 has sensitive instructions that do not fault outside ring 0. What becomes of a kernel that "
-       "uses them?",
+      {"02",
        {{"Open the guest 'sensitive'", "Menu Guest, sensitive.", "toolbar",
          [](const Frame& f) { return f.guest == "sensitive"; }},
         {"Run it (F5) and focus trap-and-emulate", "Click the card after the run.", "card.trap.title",
@@ -92,6 +89,12 @@ std::vector<Lab> make_labs() {
 std::span<const Lab> labs() {
   static const std::vector<Lab> all = make_labs();
   return all;
+}
+
+const Lab* find_tour(std::string_view id) {
+  const auto all = labs();
+  const auto it = std::find_if(all.begin(), all.end(), [&](const Lab& lab) { return lab.id == id; });
+  return it == all.end() ? nullptr : &*it;
 }
 
 }  // namespace ringside::model

@@ -1,4 +1,5 @@
-// Guided labs of the app: steps that tick themselves by looking at the session's frames.
+// Guided tours of the app, for labs whose subject is on the screen: steps that tick themselves by looking at
+// the session's frames. What is handed in and graded is lab_work.h's.
 #pragma once
 
 #include <functional>
@@ -18,14 +19,15 @@ struct LabStep {
 };
 
 struct Lab {
-  std::string_view title, question;
+  std::string_view id;  ///< "01": of the lab in labs/ that it leads into
   std::vector<LabStep> steps;
   /// What the student predicts before running, and how the run answers it.
   std::string_view prediction;
   std::function<std::string(const Frame&)> answer;  ///< empty while the run has not got there
 };
 
-/// The one list. To add a lab, add a row.
+/// The one list. To add a tour, add a row.
 std::span<const Lab> labs();
+const Lab* find_tour(std::string_view id);  ///< nullptr: this lab has none
 
 }  // namespace ringside::model
