@@ -3,6 +3,7 @@
 
 #include "labs/framework/check.h"
 #include "labs/framework/guest_run.h"
+#include "labs/framework/monitor_steps.h"
 #include "labs/framework/step_check.h"
 #include "labs/framework/trap_bench.h"
 
@@ -311,19 +312,8 @@ std::string assignment(const Check& c) {
 }
 
 void checks(Check& c) {
-  if (const std::string errors = c.work.build_monitor({"monitor.cpp"}); !errors.empty()) {
-    c.grade.output = errors;
-    c.fail("build", "monitor.cpp does not compile", "compile");
-    return c.fail_rest("there is nothing to run");
-  }
-  c.pass("build");
-  // A session for each step: a crash in one costs that one.
-  using StepFunction = void (*)(Check&, Session&);
-  constexpr StepFunction kSteps[] = {cli, popf, control, ports, hlt, faults, int_n, interrupts};
-  for (StepFunction step : kSteps) {
-    Session session(c.work.folder(), "out/monitor", c.work.program_output());
-    step(c, session);
-  }
+  constexpr MonitorStep kSteps[] = {cli, popf, control, ports, hlt, faults, int_n, interrupts};
+  if (!try_monitor(c, kSteps)) return;
   whole_guest(c, "hello", {.guest = "hello"});
   whole_guest(c, "kernel", {.command_line = command_line(c)});
 

@@ -8,6 +8,7 @@
 #include "labs/framework/check.h"
 #include "labs/framework/figures.h"
 #include "labs/framework/guest_run.h"
+#include "labs/framework/monitor_steps.h"
 #include "labs/framework/shadow_bench.h"
 #include "labs/framework/step_check.h"
 
@@ -274,12 +275,7 @@ void kernel(Check& c) {
   const RunReport seen = run_guest({.command_line = command_line(c), .monitor = [&](Host& host) {
                                       return std::make_unique<ShadowBridge>(host, session);
                                     }});
-  const std::string differs = difference(seen.console, native.console);
-  if (seen.status != RunReport::Status::Ok || !differs.empty())
-    c.fail("kernel", seen.reason.empty() ? differs : seen.reason + (differs.empty() ? "" : "; " + differs),
-           "console");
-  else
-    c.pass("kernel");
+  judge_kernel(c, seen, native);
   if (!c.passed("kernel")) return c.fail("fewer", "first the kernel has to boot");
   const u64 demand = ours(c, kShadowDemand).exit_samples(ExitReason::ShadowPageFault);
   const u64 hidden = seen.exit_samples(ExitReason::ShadowPageFault);
@@ -317,19 +313,9 @@ std::string assignment(const Check& c) {
 }
 
 void checks(Check& c) {
-  if (const std::string errors = c.work.build_monitor({"monitor.cpp"}); !errors.empty()) {
-    c.grade.output = errors;
-    c.fail("build", "monitor.cpp does not compile", "compile");
-    return c.fail_rest("there is nothing to run");
-  }
-  c.pass("build");
-  using StepFunction = void (*)(Check&, Session&);
-  constexpr StepFunction kSteps[] = {fill,  no_paging, true_faults, accessed, device,
-                                     flush, protect,   trace,       keep};
-  for (StepFunction step : kSteps) {
-    Session session(c.work.folder(), "out/monitor", c.work.program_output());
-    step(c, session);
-  }
+  constexpr MonitorStep kSteps[] = {fill,  no_paging, true_faults, accessed, device,
+                                    flush, protect,   trace,       keep};
+  if (!try_monitor(c, kSteps)) return;
   kernel(c);
 
   const auto given = parse_answers(c.work.text("answers.txt"));

@@ -6,6 +6,7 @@
 #include "labs/framework/event_bridge.h"
 #include "labs/framework/figures.h"
 #include "labs/framework/guest_run.h"
+#include "labs/framework/monitor_steps.h"
 #include "labs/framework/step_check.h"
 #include "labs/framework/vmx_bench.h"
 
@@ -215,10 +216,7 @@ void kernel(Check& c) {
       run_guest({.command_line = command_line(c), .mode = Mode::Hvm, .monitor = [&](Host& host) {
                    return std::make_unique<EventBridge>(host, session);
                  }});
-  const std::string differs = difference(seen.console, native.console);
-  if (seen.status == RunReport::Status::Ok && differs.empty()) return c.pass("kernel");
-  c.fail("kernel", seen.reason.empty() ? differs : seen.reason + (differs.empty() ? "" : "; " + differs),
-         "console");
+  judge_kernel(c, seen, native);
 }
 
 }  // namespace
@@ -238,18 +236,8 @@ std::string assignment(const Check& c) {
 }
 
 void checks(Check& c) {
-  if (const std::string errors = c.work.build_monitor({"monitor.cpp"}); !errors.empty()) {
-    c.grade.output = errors;
-    c.fail("build", "monitor.cpp does not compile", "compile");
-    return c.fail_rest("there is nothing to run");
-  }
-  c.pass("build");
-  using StepFunction = void (*)(Check&, Session&);
-  constexpr StepFunction kSteps[] = {hlt, inject, window, timer, drift, late, two};
-  for (StepFunction step : kSteps) {
-    Session session(c.work.folder(), "out/monitor", c.work.program_output());
-    step(c, session);
-  }
+  constexpr MonitorStep kSteps[] = {hlt, inject, window, timer, drift, late, two};
+  if (!try_monitor(c, kSteps)) return;
   kernel(c);
 
   const auto given = parse_answers(c.work.text("answers.txt"));
