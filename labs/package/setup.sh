@@ -10,4 +10,4 @@ fi
 # The other half of a student's monitor, compiled once.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 g++ -std=c++20 -O1 -I"$here/labs/api" -c "$here/labs/api/client.cpp" -o "$here/client.o"
-chmod +x "$here/lib/ld.so" "$here/ringside-grader" "$here/run_autograder"
+chmod +x "$here/lib/ld.so" "$here/ringside" "$here/run_autograder"

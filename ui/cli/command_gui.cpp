@@ -1,40 +1,26 @@
+// `ringside gui` in the program without windows: it becomes ringside-desktop, which stands beside it. So a run
+// without a window does not wait for the window system's libraries to load.
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 
 #include "cpu/host_error.h"
-#include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
-#ifdef RINGSIDE_GUI
-#include "ui/gui/gui.h"
-#endif
 
 namespace ringside::cli {
 
-#ifdef RINGSIDE_GUI
 int gui_command(const GuiCommand& c) {
-  gui::GuiOptions options;
-  options.guest_given = !c.guest.empty();
-  if (options.guest_given) options.session.guest = c.guest;
-  options.session.command_line = c.append;
-  options.session.profile = c.profile;
-  options.session.modes = parse_modes(c.modes);
-  options.session.sensitive = parse_sensitive(c.sensitive);
-  options.screenshot = c.screenshot;
-  if (!c.focus.empty()) options.focus = parse_mode(c.focus);
-  options.view = c.view;
-  options.at_instruction = c.at_instruction.empty() ? 0 : parse_count("--at-instruction", c.at_instruction);
-  std::tie(options.width, options.height) = parse_size(c.size);
-  options.scale = c.scale;
-  options.theme = c.theme;
-  options.labs = c.labs;
-  options.software = c.software;
-  return gui::run_gui(options);
+  const std::filesystem::path desktop =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "ringside-desktop";
+  if (!std::filesystem::exists(desktop))
+    throw HostError(
+        "this build has no desktop app. `bash ui/ringside gui` installs what it needs, builds it and opens "
+        "it.");
+  execv(desktop.c_str(), const_cast<char* const*>(c.argv));
+  throw HostError(fmt::format("{} cannot be started: {}", desktop.string(), std::strerror(errno)));
 }
-#else
-int gui_command(const GuiCommand&) {
-  throw HostError(
-      "this build has no desktop app. `bash ui/ringside gui` installs what it needs, builds it and opens "
-      "it.");
-}
-#endif
 
 }  // namespace ringside::cli

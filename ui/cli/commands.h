@@ -76,6 +76,7 @@ struct GuiCommand {
   std::string modes = "native,trap,para,hvm", sensitive = "trap";
   float scale = 0;
   bool labs = false, software = false;
+  const char* const* argv = nullptr;  ///< this program's, for the one with windows
 };
 
 // What the options of a guest mean; they throw HostError.

@@ -1,8 +1,8 @@
 // `ringside lab package NAME --gradescope`: the zip that Gradescope takes as an autograder.
 //
-// In it: setup.sh, run_autograder, ringside-grader (this program without windows) with the libraries that it
-// was linked with, so that those of the image do not matter, the lab without its solutions and wrong
-// solutions, and the headers and guest files that submissions are built with.
+// In it: setup.sh, run_autograder, ringside (the program without windows) with the libraries that it was
+// linked with, so that those of the image do not matter, the lab without its solutions and wrong solutions,
+// and the headers and guest files that submissions are built with.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
@@ -64,14 +64,6 @@ Ended run_in(const fs::path& folder, std::vector<std::string> words) {
   return end;
 }
 
-fs::path grader() {
-  const fs::path own = fs::read_symlink("/proc/self/exe");
-  for (const fs::path& candidate : {own.parent_path() / "ringside-grader", own})
-    if (candidate.filename() == "ringside-grader" && fs::exists(candidate)) return candidate;
-  throw HostError(fmt::format("there is no ringside-grader beside {}; build it: ninja -C {} ringside-grader",
-                              own.string(), own.parent_path().parent_path().string()));
-}
-
 /// The shared libraries of `program` and the loader (as ld.so), as `ldd` names them.
 void copy_libraries(const fs::path& program, const fs::path& to) {
   const Ended ldd = run_in("/", {"ldd", program.string()});
@@ -105,13 +97,15 @@ int lab_package(const LabOptions& o) {
   fs::copy(lab.folder / "starter", labs / lab.name / "starter", fs::copy_options::recursive);
   for (const char* script : {"setup.sh", "run_autograder"})
     fs::copy_file(labs_folder() / "package" / script, folder / script);
-  fs::copy_file(grader(), folder / "ringside-grader");
-  copy_libraries(grader(), folder / "lib");
+  // The program without windows, whichever of the two this is.
+  const fs::path program = fs::read_symlink("/proc/self/exe").parent_path() / "ringside";
+  fs::copy_file(program, folder / "ringside");
+  copy_libraries(program, folder / "lib");
   write_file(folder / "lab", lab.id + "\n");
   fs::remove(target);
   // CMake, which built this program, can write zip files: one package less to install.
   const int status = run_in(folder, {"cmake", "-E", "tar", "cf", target.string(), "--format=zip", "setup.sh",
-                                     "run_autograder", "ringside-grader", "lib", "labs", "lab"})
+                                     "run_autograder", "ringside", "lib", "labs", "lab"})
                          .status;
   if (status != 0)
     throw HostError(status == 127 ? "the program cmake, which writes the zip, is missing: install cmake"

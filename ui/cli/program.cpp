@@ -231,6 +231,7 @@ int program(int argc, const char* const* argv) {
   const std::function<int()> run_lab = add_lab_commands(app, lab);
 
   GuiCommand gui;
+  gui.argv = argv;
   CLI::App& gui_app = *app.add_subcommand("gui", "open the desktop app, or draw a picture of it");
   gui_app.add_option("guest", gui.guest, "as for compare; without it, the guest of last time")
       ->type_name("GUEST|FILE");
