@@ -90,11 +90,11 @@ void Host::restore(const Accounts& a) {
 }
 
 void Host::device_touched() {
-  cpu.set_interrupt_line(machine.interrupt_pending());
+  const Machine::Signals signals = machine.signals();
+  cpu.set_interrupt_line(signals.interrupt);
   // A guest that polls a device lets time pass with every access.
-  const u64 deadline = machine.next_deadline();
-  if (machine.exit_code() || machine.reset_cause() || deadline < slice_end_ ||
-      (deadline != Machine::kNever && deadline <= now()))
+  if (signals.over || signals.deadline < slice_end_ ||
+      (signals.deadline != Machine::kNever && signals.deadline <= now()))
     cpu.request_stop();
 }
 

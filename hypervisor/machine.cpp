@@ -47,6 +47,8 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
   for (std::size_t row = 0; row < std::size(kPortMap); ++row)
     for (u16 i = 0; i < kPortMap[row].count; ++i)
       port_index_[kPortMap[row].first + i] = static_cast<u8>(row + 1);
+  for (std::size_t id = 0; id < table_.size(); ++id)
+    for (const Device* device : timed()) timed_[id] |= table_[id] == device;
 }
 
 void Machine::Devices::update_deadline() {
@@ -109,7 +111,7 @@ u32 Machine::port_in(u16 port, unsigned size) {
   }
   if (!range) return ones(size);
   const u32 value = devices_->by_id(range->device)->read(port - range->first + range->offset, size);
-  devices_->update_deadline();
+  devices_->accessed(range->device);
   return value;
 }
 
@@ -121,7 +123,7 @@ void Machine::port_out(u16 port, u32 value, unsigned size) {
   }
   if (!range) return;
   devices_->by_id(range->device)->write(port - range->first + range->offset, value & ones(size), size);
-  devices_->update_deadline();
+  devices_->accessed(range->device);
 }
 
 bool Machine::is_mmio(GuestPhys address) const {
@@ -134,7 +136,7 @@ u32 Machine::mmio_read(GuestPhys address, unsigned size) {
   const u32 offset = static_cast<u32>(address.value - range->first);
   if (range->device == DeviceId::PortWindow) return port_in(static_cast<u16>(offset), size);
   const u32 value = devices_->by_id(range->device)->read(offset, size);
-  devices_->update_deadline();
+  devices_->accessed(range->device);
   return value;
 }
 
@@ -144,7 +146,7 @@ void Machine::mmio_write(GuestPhys address, u32 value, unsigned size) {
   const u32 offset = static_cast<u32>(address.value - range->first);
   if (range->device == DeviceId::PortWindow) return port_out(static_cast<u16>(offset), value, size);
   devices_->by_id(range->device)->write(offset, value, size);
-  devices_->update_deadline();
+  devices_->accessed(range->device);
 }
 
 bool Machine::has_rings(GuestPhys address) const {
@@ -160,6 +162,11 @@ bool Machine::interrupt_pending() const { return devices_->pic.interrupt_pending
 u8 Machine::acknowledge_interrupt() { return devices_->pic.acknowledge(); }
 
 u64 Machine::next_deadline() const { return devices_->next_deadline; }
+Machine::Signals Machine::signals() const {
+  return {.interrupt = interrupt_pending(),
+          .over = exit_code() || reset_cause(),
+          .deadline = devices_->next_deadline};
+}
 
 void Machine::advance() {
   const u64 now = clock_.now();
@@ -170,6 +177,7 @@ void Machine::advance() {
 }
 
 const std::string& Machine::console() const { return devices_->console.text(); }
+void Machine::on_console_line(std::function<void()> reader) { devices_->console.on_line(std::move(reader)); }
 
 void Machine::type(std::string_view text) {
   devices_->uart.type(text);

@@ -48,6 +48,14 @@ class Machine {
   bool interrupt_pending() const;  ///< the PIC's INTR output
   u8 acknowledge_interrupt();
 
+  /// What an access to a device may have changed for the processor.
+  struct Signals {
+    bool interrupt;  ///< interrupt_pending()
+    bool over;       ///< exit_code() or reset_cause()
+    u64 deadline;    ///< next_deadline()
+  };
+  Signals signals() const;
+
   // -- time
   static constexpr u64 kNever = ~u64{0};
   u64 next_deadline() const;  ///< when a device next wants to act; kNever if none does
@@ -55,6 +63,8 @@ class Machine {
 
   // -- the outside world
   const std::string& console() const;   ///< what the guest printed: serial port and port E9h, in order
+  /// Calls `reader` whenever the guest ends a line on the console, on the thread that runs it.
+  void on_console_line(std::function<void()> reader);
   void type(std::string_view text);     ///< at the terminal: serial port or ring console
   void press_key(u8 scancode);          ///< to the PS/2 keyboard (set 1)
   std::optional<u8> exit_code() const;  ///< written to port F4h; the run ends there

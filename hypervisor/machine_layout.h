@@ -148,9 +148,14 @@ struct Machine::Devices {
   /// The earliest deadline of all devices, kept up to date by the machine.
   u64 next_deadline = kNoDeadline;
   void update_deadline();
+  /// After an access to a device: only one that acts by itself can have another deadline now.
+  void accessed(DeviceId id) {
+    if (timed_[static_cast<std::size_t>(id)]) update_deadline();
+  }
 
  private:
   std::array<Device*, static_cast<std::size_t>(DeviceId::kCount)> table_{};
+  std::array<bool, static_cast<std::size_t>(DeviceId::kCount)> timed_{};
   std::array<u8, kPortSpace> port_index_{};
 };
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -23,15 +24,22 @@ class ConsoleLog {
   /// A guest that floods its console does not get more of the host's memory than this; what follows is
   /// dropped.
   static constexpr std::size_t kLimit = 16u << 20;
-  void put(std::string_view text) { text_ += text.substr(0, kLimit - text_.size()); }
+  void put(std::string_view text) {
+    text_ += text.substr(0, kLimit - text_.size());
+    if (on_line_ && text.find('\n') != text.npos) on_line_();
+  }
   void put(u8 byte) {
     if (text_.size() < kLimit) text_ += static_cast<char>(byte);
+    if (byte == '\n' && on_line_) on_line_();
   }
   const std::string& text() const { return text_; }
+  /// Called whenever a line is complete, on the thread that runs the guest.
+  void on_line(std::function<void()> reader) { on_line_ = std::move(reader); }
   void restore(std::size_t size) { text_.resize(size < text_.size() ? size : text_.size()); }
 
  private:
   std::string text_;
+  std::function<void()> on_line_;
 };
 
 class Uart final : public Device {

@@ -107,8 +107,9 @@ def status_kib(pid, field):
 def run(command, image, iterations, timeout):
     """One run: CPU seconds and checksum of each workload, start-up time, memory."""
     result = {'workloads': {}}
+    arguments = command.format(**image.media(iterations)).split()
     started = time.monotonic()
-    process = subprocess.Popen(command.format(**image.media(iterations)).split(), stdin=subprocess.DEVNULL,
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
     text, begun = b'', {}
     try:

@@ -63,6 +63,10 @@ void LiveConsole::type(VirtualMachine& vm, int milliseconds) {
   if (quit_) vm.request_stop();
 }
 
+void LiveConsole::started(VirtualMachine& vm) {
+  vm.host().machine.on_console_line([this, &vm] { show(vm); });
+}
+
 bool LiveConsole::step(VirtualMachine& vm) {
   show(vm);
   type(vm, 0);

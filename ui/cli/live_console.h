@@ -19,6 +19,7 @@ class LiveConsole final : public Watcher {
   LiveConsole(const LiveConsole&) = delete;
   LiveConsole& operator=(const LiveConsole&) = delete;
 
+  void started(VirtualMachine&) override;
   bool step(VirtualMachine&) override;
   void idle(VirtualMachine&, u64 cycles) override;
   bool wants_idle() const override { return input_open_; }
