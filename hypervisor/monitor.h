@@ -61,6 +61,9 @@ class Monitor {
   /// would (the next enter() exits at once). Nothing to do on bare metal.
   virtual void interrupt_guest() = 0;
 
+  /// Makes enter() return soon, with Stopped. Safe from any thread.
+  virtual void stop() { host.cpu.request_stop(); }
+
   // -- time and events beyond those of host.machine; a paravirtual monitor has timers and rings of its own
   virtual u64 next_deadline() const { return Machine::kNever; }
   virtual void advance() {}

@@ -239,7 +239,7 @@ bool VirtualMachine::step(u64 count, bool to_next_exit) {
 
 void VirtualMachine::request_stop() {
   stop_requested_ = true;
-  host_->cpu.request_stop();
+  monitor_->stop();
 }
 
 }  // namespace ringside

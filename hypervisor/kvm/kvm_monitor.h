@@ -23,6 +23,7 @@ class KvmMonitor final : public HvmMonitor {
   Exit enter(u64 budget) override;
   void before_entry() override;
   void interrupt_guest() override;
+  void stop() override { kvm().stop(); }
 
   using HvmMonitor::on;
   Outcome on(const exits::Halted&) override;
