@@ -4,10 +4,8 @@
 #include "cpu/host_error.h"
 #include "hypervisor/guest_debug.h"
 #include "hypervisor/kvm/probe.h"
-#include "tests/catch.h"
+#include "tests/debuggee.h"
 #include "tests/kvm/runs.h"
-#include "ui/debugger/gdb_target.h"
-#include "ui/debugger/packet.h"
 
 using namespace ringside;
 using namespace ringside::test;
@@ -16,28 +14,6 @@ using namespace ringside::debugger;
 namespace {
 
 constexpr u32 kEntry = 0x100000;
-constexpr unsigned kEax = 0, kEip = 8;
-
-struct Debuggee {
-  GuestSource source = find_guest("kernel", {}, {});
-  model::Lane lane{Mode::Kvm, source, {.command_line = "run=echo debugged"}};
-  GdbTarget target{lane, [] { return false; }};
-
-  u32 reg(unsigned number) {
-    const auto bytes = from_hex(target.answer(fmt::format("p{:x}", number)));
-    REQUIRE(bytes);
-    u32 value = 0;
-    for (unsigned i = 0; i < 4; ++i) value |= static_cast<u32>(static_cast<u8>((*bytes)[i])) << (8 * i);
-    return value;
-  }
-};
-
-u32 symbol(const Image& image, const std::string& name) {
-  for (const Symbol& s : image.symbols)
-    if (s.name == name) return s.address;
-  FAIL("no symbol " << name);
-  return 0;
-}
 
 void breakpoint(VirtualMachine& vm, u32 address) { set_debug_points(vm, {{LinearAddr(address)}}); }
 
@@ -131,25 +107,25 @@ TEST_CASE("Watchpoints where the processor has them", "[kvm]") {
 }
 
 TEST_CASE("gdb debugs the kernel on real KVM", "[kvm]") {
-  Debuggee d;
+  Debuggee d(Mode::Kvm);
   INFO(d.lane.reason());
   REQUIRE(d.lane.available());
   CHECK(d.target.answer("qSupported").find("Reverse") == std::string::npos);
-  const u32 at = symbol(d.source.image_for(Mode::Kvm), "process_fork");
+  const u32 at = d.symbol("process_fork");
   CHECK(d.target.answer(fmt::format("Z0,{:x},1", at)) == "OK");
   CHECK(d.target.answer("c") == "S05");
   INFO(d.lane.reason() << d.lane.vm()->host().machine.console());
-  REQUIRE(d.reg(kEip) == at);
+  REQUIRE(d.reg(kGdbEip) == at);
   std::array<u8, 4> code{};
   REQUIRE(d.lane.peek(at, code) == code.size());
   CHECK(code[0] != 0xCC);
-  const u32 eax = d.reg(kEax);
+  const u32 eax = d.reg(kGdbEax);
   CHECK(d.target.answer("P0=78563412") == "OK");
-  CHECK(d.reg(kEax) == 0x12345678);
+  CHECK(d.reg(kGdbEax) == 0x12345678);
   CHECK(d.target.answer(fmt::format("P0={:02x}{:02x}{:02x}{:02x}", eax & 255, eax >> 8 & 255, eax >> 16 & 255,
                                     eax >> 24)) == "OK");
   CHECK(d.target.answer("s") == "S05");
-  CHECK(d.reg(kEip) != at);
+  CHECK(d.reg(kGdbEip) != at);
   CHECK(d.target.answer(fmt::format("z0,{:x},1", at)) == "OK");
   CHECK(d.target.answer("c") == "W00");
   CHECK(d.lane.vm()->host().machine.console().find("debugged") != std::string::npos);

@@ -71,7 +71,7 @@ TEST_CASE("A disk image that vanishes while the guest runs is the guest's proble
   for (Mode mode : {Mode::Native, Mode::Hvm, Mode::Para}) {
     std::filesystem::resize_file(path, 64 * 512);
     const GuestSource source = find_guest("kernel", {}, path.string());
-    Lane lane(mode, source, {.command_line = "run=echo disk"});
+    Lane lane(mode, source, {.machine = {.command_line = "run=echo disk"}});
     lane.seek(RINGSIDE_SANITIZED ? 200'000 : 1'000'000);
     std::filesystem::resize_file(path, 0);
     lane.step(RINGSIDE_SANITIZED ? 1'000'000 : 20'000'000);

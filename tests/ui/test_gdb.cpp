@@ -6,41 +6,11 @@
 #include <cstdlib>
 #include <random>
 
-#include "tests/catch.h"
-#include "ui/debugger/gdb_target.h"
-#include "ui/debugger/packet.h"
+#include "tests/debuggee.h"
 
 using namespace ringside;
 using namespace ringside::debugger;
-
-namespace {
-
-struct Debuggee {
-  GuestSource source = find_guest("kernel", {}, {});
-  model::Lane lane;
-  GdbTarget target;
-  explicit Debuggee(Mode mode)
-      : lane(mode, source, {.command_line = "run=echo debugged"}), target(lane, [] { return false; }) {}
-
-  u32 reg(unsigned number) {
-    const auto bytes = from_hex(target.answer(fmt::format("p{:x}", number)));
-    REQUIRE(bytes);
-    u32 value = 0;
-    for (unsigned i = 0; i < 4; ++i) value |= static_cast<u32>(static_cast<u8>((*bytes)[i])) << (8 * i);
-    return value;
-  }
-};
-
-constexpr unsigned kEsp = 4, kEip = 8, kCs = 10;
-
-u32 symbol(const Image& image, const std::string& name) {
-  for (const Symbol& s : image.symbols)
-    if (s.name == name) return s.address;
-  FAIL("no symbol " << name);
-  return 0;
-}
-
-}  // namespace
+using namespace ringside::test;
 
 TEST_CASE("Packets are framed, checked and taken apart") {
   CHECK(frame_packet("OK") == "$OK#9a");
@@ -68,11 +38,11 @@ TEST_CASE("Breakpoints, steps and memory show the guest its own state in every m
   Debuggee d(mode);
   INFO("mode " << name(mode));
   REQUIRE(d.lane.available());
-  const u32 at = symbol(d.source.image_for(mode), "process_fork");
+  const u32 at = d.symbol("process_fork");
   CHECK(d.target.answer(fmt::format("Z0,{:x},1", at)) == "OK");
   CHECK(d.target.answer("c") == "S05");
-  CHECK(d.reg(kEip) == at);
-  if (mode == Mode::Trap) CHECK(d.reg(kCs) == 0x08);  // it runs in ring 1 and believes in ring 0
+  CHECK(d.reg(kGdbEip) == at);
+  if (mode == Mode::Trap) CHECK(d.reg(kGdbCs) == 0x08);  // it runs in ring 1 and believes in ring 0
   std::array<u8, 4> code{};
   REQUIRE(d.lane.peek(at, code) == code.size());
   CHECK(d.target.answer(fmt::format("m{:x},4", at)) ==
@@ -82,7 +52,7 @@ TEST_CASE("Breakpoints, steps and memory show the guest its own state in every m
   CHECK(d.lane.instructions() == here + 1);
   CHECK(d.target.answer("bs") == "S05");
   CHECK(d.lane.instructions() == here);
-  CHECK(d.reg(kEip) == at);
+  CHECK(d.reg(kGdbEip) == at);
   CHECK(d.target.answer(fmt::format("z0,{:x},1", at)) == "OK");
   CHECK(d.target.answer("c") == "W00");
 }
@@ -91,11 +61,11 @@ TEST_CASE("Watchpoints stop at the write, and reverse-continue goes back to the 
   const Mode mode = GENERATE(Mode::Native, Mode::Trap, Mode::Para, Mode::Hvm);
   Debuggee d(mode);
   INFO("mode " << name(mode));
-  const u32 fork = symbol(d.source.image_for(mode), "process_fork");
+  const u32 fork = d.symbol("process_fork");
   REQUIRE(d.target.answer(fmt::format("Z0,{:x},1", fork)) == "OK");
   REQUIRE(d.target.answer("c") == "S05");
   const u64 at_fork = d.lane.instructions();
-  const u32 below_stack = d.reg(kEsp) - 4;  // what the function pushes first
+  const u32 below_stack = d.reg(kGdbEsp) - 4;  // what the function pushes first
   std::array<u8, 4> before{}, after{};
   REQUIRE(d.lane.peek(below_stack, before) == before.size());
   REQUIRE(d.target.answer(fmt::format("Z2,{:x},4", below_stack)) == "OK");
@@ -107,7 +77,7 @@ TEST_CASE("Watchpoints stop at the write, and reverse-continue goes back to the 
   REQUIRE(d.target.answer("s") == "S05");
   CHECK(d.target.answer("bc") == "S05");
   CHECK(d.lane.instructions() == at_fork);
-  CHECK(d.reg(kEip) == fork);
+  CHECK(d.reg(kGdbEip) == fork);
   REQUIRE(d.lane.peek(below_stack, after) == after.size());
   CHECK(after == before);  // memory has gone back, too
   REQUIRE(d.target.answer(fmt::format("z0,{:x},1", fork)) == "OK");

@@ -1,82 +1,31 @@
 // The gdb stub over its socket: what a second client, or a client that has lost its mind, may not do.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cstring>
 #include <future>
 #include <random>
 #include <thread>
 
 #include "tests/catch.h"
+#include "tests/ui/gdb_client.h"
 #include "ui/debugger/gdb_server.h"
-#include "ui/debugger/packet.h"
 #include "ui/model/lane.h"
 
 using namespace ringside;
 using namespace ringside::debugger;
+using namespace ringside::test;
 
 namespace {
 
-class Client {
- public:
-  explicit Client(u16 port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
-  }
-  ~Client() { ::close(fd_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  bool connected() const { return connected_; }
-  void send(std::string_view bytes) { (void)!::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
-  /// What arrives until `end` is seen; "<closed>" if the other side hangs up.
-  std::string receive_until(std::string_view end) {
-    std::string text;
-    while (text.find(end) == std::string::npos) {
-      pollfd p{fd_, POLLIN, 0};
-      if (::poll(&p, 1, 20'000) <= 0) return text + "<nothing more>";
-      char buffer[4096];
-      const ssize_t n = ::recv(fd_, buffer, sizeof buffer, 0);
-      if (n <= 0) return text + "<closed>";
-      text.append(buffer, static_cast<std::size_t>(n));
-    }
-    return text;
-  }
-  /// The answer to a good packet.
-  std::string ask(std::string_view packet) {
-    send(frame_packet(packet));
-    std::string text = receive_until("#");
-    const std::size_t begin = text.rfind('$'), hash = text.rfind('#');
-    if (begin == std::string::npos || hash == std::string::npos) return text;
-    while (text.size() < hash + 3) {
-      char c;
-      if (::recv(fd_, &c, 1, 0) != 1) break;
-      text += c;
-    }
-    send("+");
-    return text.substr(begin + 1, hash - begin - 1);
-  }
-
- private:
-  int fd_;
-  bool connected_ = false;
-};
-
 struct Server {
-  GuestSource source = find_guest("hello", {}, {});
-  model::Lane lane{Mode::Trap, source, {}};
+  GuestSource source;
+  model::Lane lane;
+  Limits limits;
   std::promise<u16> port;
+  explicit Server(const std::string& guest = "hello", VmConfig machine = {}, Limits limits = {})
+      : source(find_guest(guest, {}, {})), lane(Mode::Trap, source, {.machine = machine}), limits(limits) {}
   std::jthread thread;
   u16 start() {
     auto chosen = port.get_future();
     thread = std::jthread([this] {
-      serve_gdb(lane, 0, [this](const std::string& text) {
+      serve_gdb(lane, 0, limits, [this](const std::string& text) {
         port.set_value(static_cast<u16>(std::stoi(text.substr(text.rfind(':') + 1))));
       });
     });
@@ -89,12 +38,12 @@ struct Server {
 TEST_CASE("A second client is turned away and disturbs neither the first one nor the guest") {
   Server server;
   const u16 port = server.start();
-  Client first(port);
+  GdbClient first(port);
   REQUIRE(first.connected());
   CHECK(first.ask("?") == "S05");
   const std::string registers = first.ask("g");
   for (int i = 0; i < 3; ++i) {
-    Client second(port);
+    GdbClient second(port);
     second.send(frame_packet("k") + frame_packet("c"));
     CHECK(second.receive_until("#") == "<closed>");
     CHECK(first.ask("g") == registers);
@@ -110,7 +59,7 @@ TEST_CASE("A second client is turned away and disturbs neither the first one nor
 
 TEST_CASE("Bytes that are no packets are refused and change nothing") {
   Server server;
-  Client client(server.start());
+  GdbClient client(server.start());
   REQUIRE(client.connected());
   const std::string registers = client.ask("g");
   std::mt19937 random(11);
@@ -140,11 +89,29 @@ TEST_CASE("Bytes that are no packets are refused and change nothing") {
 TEST_CASE("A client that goes away leaves a guest that runs on") {
   Server server;
   {
-    Client client(server.start());
+    GdbClient client(server.start());
     REQUIRE(client.connected());
     CHECK(client.ask("s") == "S05");
     client.send("$g#6");  // half a packet
   }
   server.thread.join();
   CHECK(server.lane.vm()->ending() == Ending::Success);
+}
+
+TEST_CASE("Whatever the guest does when its client dies, it goes on to its budget") {
+  constexpr u64 kStart = 400'000, kBudget = 1'500'000;
+  const std::string last_words = GENERATE(as<std::string>(), "c", "bc", "bs", "Z0,c0100000,1", "\x03");
+  INFO("gdb's last packet: " << last_words);
+  Server server("kernel", {.command_line = "run=primes 100000000"}, {.instructions = kBudget});
+  server.lane.seek(kStart);
+  {
+    GdbClient client(server.start());
+    REQUIRE(client.connected());
+    CHECK(client.ask("?") == "S05");
+    client.send(frame_packet(last_words));
+    CHECK(client.receive_until("+").find('+') != std::string::npos);  // it has begun
+  }
+  server.thread.join();
+  CHECK_FALSE(server.lane.ended());
+  CHECK(server.lane.instructions() >= kBudget);
 }

@@ -27,7 +27,7 @@ TEST_CASE("Every exit of a run names the line of source that handled it") {
       GENERATE(std::pair{Mode::Trap, "hypervisor/trap/"}, std::pair{Mode::Para, "hypervisor/para/"},
                std::pair{Mode::Hvm, "hypervisor/hvm/"});
   const GuestSource source = find_guest("kernel", {}, {});
-  model::Lane lane(mode, source, {.command_line = "run=echo lines"});
+  model::Lane lane(mode, source, {.machine = {.command_line = "run=echo lines"}});
   lane.seek(RINGSIDE_SANITIZED ? 600'000 : 4'000'000);
   std::map<std::string, std::string> places;
   for (const ExitRecord& e : *lane.recorder().events())

@@ -15,7 +15,10 @@ constexpr u64 kSettled = 3'000'000;  // the kernel has booted and runs its first
 struct Settled {
   GuestSource source = find_guest("kernel", {}, {});
   Lane lane;
-  explicit Settled(Mode mode) : lane(mode, source, {.command_line = "run=forkwait"}) { lane.seek(kSettled); }
+  explicit Settled(VmConfig machine) : lane(machine.mode, source, {.machine = machine}) {
+    lane.seek(kSettled);
+  }
+  explicit Settled(Mode mode) : Settled(VmConfig{.mode = mode, .command_line = "run=forkwait"}) {}
   u32 eip() { return lane.vm()->monitor().virtual_state().eip; }
 };
 

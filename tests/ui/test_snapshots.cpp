@@ -16,7 +16,7 @@ namespace {
 constexpr u64 kNever = u64{1} << 60;
 
 model::LaneOptions options(std::string command_line, u64 every) {
-  return {.command_line = std::move(command_line), .snapshot_every = every};
+  return {.machine = {.command_line = std::move(command_line)}, .snapshot_every = every};
 }
 
 std::vector<u64> counts(const CpuCounters& c) {

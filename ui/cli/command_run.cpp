@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 
 #include "cpu/host_error.h"
@@ -98,13 +99,24 @@ std::string quoted_console(const std::string& text, const Style& style) {
   return out;
 }
 
+void print_run(const RunCommand& given, const GuestSource& source, const RunOptions& options,
+               const RunReport& report) {
+  if (given.json) {
+    fmt::print("{}\n", dump(run_json(source.name, report)));
+    return;
+  }
+  const Style style = output_style();
+  fmt::print("{}", heading(source.name, options, style));
+  fmt::print("{}\n{}\n{}{}", quoted_console(report.console, style), run_table(report, style),
+             cost_bars({report}, style), footnotes({report}, style));
+}
+
 }  // namespace
 
 int run_command(const RunCommand& given) {
   const Mode mode = parse_mode(given.mode);
   RunOptions options = options_of(given);
   const GuestSource source = source_of(given);
-  const Style style = output_style();
 
   RunReport report;
   if (given.console && !given.trace.empty()) throw HostError("--trace and --console exclude each other");
@@ -122,32 +134,42 @@ int run_command(const RunCommand& given) {
   if (report.status == RunReport::Status::Unavailable)
     throw HostError(fmt::format("mode {}: {}", name(mode), report.reason));
 
-  if (given.json) {
-    fmt::print("{}\n", dump(run_json(source.name, report)));
-  } else if (given.console) {
+  if (given.console && !given.json) {
     if (!report.reason.empty()) fmt::print(stderr, "ringside: {}\n", printable(report.reason));
   } else {
-    fmt::print("{}", heading(source.name, options, style));
-    fmt::print("{}\n{}\n{}{}", quoted_console(report.console, style), run_table(report, style),
-               cost_bars({report}, style), footnotes({report}, style));
+    print_run(given, source, options, report);
   }
   return static_cast<int>(*report.ending);
 }
 
 int debug_command(const RunCommand& given) {
+  if (given.console)
+    throw HostError(
+        "-gdb and --console exclude each other: what the guest prints is shown when it has ended");
   const Mode mode = parse_mode(given.mode);
   const RunOptions options = options_of(given);
   const GuestSource source = source_of(given);
-  model::Lane lane(mode, source,
-                   {.command_line = options.command_line,
-                    .profile = options.profile,
-                    .sensitive = options.sensitive,
-                    .ram_bytes = options.ram_bytes});
+  const u16 port = parse_gdb_port(given.gdb);
+  model::Lane lane(mode, source, {.machine = vm_config(mode, source, options)});
   if (!lane.available()) throw HostError(fmt::format("mode {}: {}", name(mode), lane.reason()));
-  debugger::serve_gdb(lane, parse_gdb_port(given.gdb),
-                      [](const std::string& line) { fmt::print(stderr, "ringside: {}\n", line); });
-  fmt::print("{}", printable(lane.vm()->host().machine.console()));
-  return lane.ended() ? static_cast<int>(lane.vm()->ending()) : 0;
+  std::optional<model::ChromeTrace> trace;
+  if (!given.trace.empty()) trace.emplace(given.trace, source.name, mode, options.profile->hz);
+
+  const bool ran_on = debugger::serve_gdb(lane, port, options.limits, [](const std::string& line) {
+    fmt::print(stderr, "ringside: {}\n", line);
+  });
+  if (trace) {
+    lane.replay_exits([&](const ExitRecord& exit) { trace->record(exit); });
+    trace->finish();
+  }
+  if (lane.ended() && !lane.vm()->ended()) throw HostError(lane.reason());  // the host could not go on
+  RunReport report = lane.report(*options.profile);
+  if (!lane.ended())
+    report.reason =
+        fmt::format("{} at guest instruction {}", ran_on ? "the budget was spent" : "gdb killed the guest",
+                    lane.instructions());
+  print_run(given, source, options, report);
+  return ran_on ? static_cast<int>(*report.ending) : 0;
 }
 
 int compare_command(const CompareCommand& given) {

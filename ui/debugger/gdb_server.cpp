@@ -8,7 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <deque>
 #include <utility>
@@ -151,18 +153,31 @@ bool converse(model::Lane& lane, Connection connection, int listener) {
   return true;
 }
 
+void run_on(model::Lane& lane, const Limits& limits) {
+  using Clock = std::chrono::steady_clock;
+  constexpr u64 kSlice = 10'000'000;
+  const auto start = Clock::now();
+  const auto in_time = [&] {
+    return limits.wall_seconds <= 0 ||
+           Clock::now() - start < std::chrono::duration<double>(limits.wall_seconds);
+  };
+  lane.set_breakpoints({});
+  while (!lane.ended() && lane.instructions() < limits.instructions && in_time())
+    lane.run(std::min(kSlice, limits.instructions - lane.instructions()));
+}
+
 }  // namespace
 
-void serve_gdb(model::Lane& lane, u16 port, const std::function<void(const std::string&)>& announce) {
+bool serve_gdb(model::Lane& lane, u16 port, const Limits& limits,
+               const std::function<void(const std::string&)>& announce) {
   u16 chosen = 0;
   const Descriptor listener = listen_on_loopback(port, chosen);
   announce(fmt::format("waiting for gdb: target remote localhost:{}", chosen));
   Descriptor client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
   if (!client) throw HostError(fmt::format("gdb could not connect: {}", std::strerror(errno)));
-  if (!converse(lane, Connection(std::move(client)), listener.get())) return;
-  lane.set_breakpoints({});
-  constexpr u64 kSlice = 10'000'000;
-  while (!lane.ended()) lane.run(kSlice);
+  if (!converse(lane, Connection(std::move(client)), listener.get())) return false;
+  run_on(lane, limits);
+  return true;
 }
 
 }  // namespace ringside::debugger

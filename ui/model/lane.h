@@ -18,10 +18,7 @@
 namespace ringside::model {
 
 struct LaneOptions {
-  std::string command_line;
-  const CostProfile* profile = nullptr;
-  SensitiveInstructions sensitive = SensitiveInstructions::Trap;
-  u64 ram_bytes = 32u << 20;
+  VmConfig machine;  ///< but for its mode and its disk, which are the lane's
   /// Guest instructions between two snapshots; 0 = as often as they cost a few per cent of the time.
   u64 snapshot_every = 0;
   /// Asked now and then while a seek replays: true leaves the lane where it has got to.
@@ -86,6 +83,8 @@ class Lane {
   const std::string& reason() const { return reason_; }
 
  private:
+  static constexpr u64 kReplaySlice = 1'000'000;  ///< guest instructions between two looks at `give_up`
+
   void build();
   /// But for a breakpoint at `except`.
   void apply_breakpoints(std::optional<LinearAddr> except = {});
@@ -126,7 +125,7 @@ class Lane {
   std::size_t delivered_ = 0;
   History history_;
   std::string printed_;  ///< the longest console text of this run so far; at most ConsoleLog::kLimit
-  std::chrono::steady_clock::time_point last_snapshot_{};
+  std::chrono::steady_clock::time_point next_snapshot_{};
   double measured_seconds_ = 0;
   u64 measured_instructions_ = 0;
 };

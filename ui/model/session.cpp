@@ -40,13 +40,13 @@ void SessionCore::say(std::string message, bool error) {
 
 void SessionCore::rebuild() {
   lanes_.clear();
-  for (Mode mode : options_.modes) {
-    lanes_.push_back(std::make_unique<Lane>(mode, source_,
-                                            LaneOptions{.command_line = options_.command_line,
-                                                        .profile = run_profile_,
-                                                        .sensitive = options_.sensitive,
-                                                        .give_up = give_up_}));
-  }
+  VmConfig machine;
+  machine.command_line = options_.command_line;
+  machine.host.profile = run_profile_;
+  machine.sensitive = options_.sensitive;
+  for (Mode mode : options_.modes)
+    lanes_.push_back(
+        std::make_unique<Lane>(mode, source_, LaneOptions{.machine = machine, .give_up = give_up_}));
   set_breakpoints();
   focus_ = std::min(focus_, lanes_.empty() ? 0 : lanes_.size() - 1);
   disassemble_at_.reset();
