@@ -7,10 +7,10 @@
 
 namespace ringside::gui {
 
-/// Keeps drawing to a seventh of one core, within 22 to 60 frames a second.
+/// Keeps drawing to a tenth of one core, within 22 to 60 frames a second.
 class Pace {
  public:
-  static constexpr double kShortest = 1.0 / 60, kLongest = 1.0 / 22, kShare = 1.0 / 7;
+  static constexpr double kShortest = 1.0 / 60, kLongest = 1.0 / 22, kShare = 1.0 / 10;
 
   static double period(double drawing_seconds) {
     return std::clamp(drawing_seconds / kShare, kShortest, std::max(kLongest, drawing_seconds));

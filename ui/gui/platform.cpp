@@ -3,6 +3,7 @@
 #include <SDL.h>
 
 #include <cstring>
+#include <utility>
 
 #include "cpu/host_error.h"
 #include "ui/gui/pace.h"
@@ -42,7 +43,11 @@ Input pump() {
     ImGui_ImplSDL2_ProcessEvent(&event);
     switch (event.type) {
       case SDL_QUIT: input.quit = true; break;
-      case SDL_WINDOWEVENT: input.quit |= event.window.event == SDL_WINDOWEVENT_CLOSE; break;
+      case SDL_WINDOWEVENT:
+        input.quit |= event.window.event == SDL_WINDOWEVENT_CLOSE;
+        input.exposed |= event.window.event == SDL_WINDOWEVENT_EXPOSED ||
+                         event.window.event == SDL_WINDOWEVENT_SIZE_CHANGED;
+        break;
       case SDL_KEYDOWN:
         input.keys.push_back({event.key.keysym.sym, (event.key.keysym.mod & KMOD_CTRL) != 0,
                               (event.key.keysym.mod & KMOD_SHIFT) != 0});
@@ -160,6 +165,11 @@ class SoftwareWindow final : public Window {
     raster_.attach();
   }
   ~SoftwareWindow() override { ImGui_ImplSDL2_Shutdown(); }
+  Input poll() override {
+    Input input = pump();
+    exposed_ |= input.exposed;
+    return input;
+  }
   void begin_frame() override {
     began_ = std::chrono::steady_clock::now();
     ImGui_ImplSDL2_NewFrame();
@@ -167,43 +177,39 @@ class SoftwareWindow final : public Window {
   void end_frame() override {
     ImGui::Render();
     const ImDrawData& data = *ImGui::GetDrawData();
-    const std::uint64_t now = fingerprint(data);
-    if (now == shown_) {
-      pace_.wait(0);  // nothing changed: the window still shows it
-      return;
-    }
-    shown_ = now;
     const int width = static_cast<int>(data.DisplaySize.x), height = static_cast<int>(data.DisplaySize.y);
     if (picture_.width != width || picture_.height != height) picture_ = Picture(width, height);
-    raster_.draw(data, picture_, palette().background);
-    SDL_Surface* surface = SDL_GetWindowSurface(window_);
-    if (!surface) return;
-    SDL_ConvertPixels(std::min(width, surface->w), std::min(height, surface->h), SDL_PIXELFORMAT_RGBA32,
-                      picture_.pixels.data(), width * 4, surface->format->format, surface->pixels,
-                      surface->pitch);
-    SDL_UpdateWindowSurface(window_);
+    show(raster_.draw(data, picture_, palette().background));
     pace_.wait(std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count());
   }
   std::string description() const override { return "software rasteriser"; }
 
  private:
-  static std::uint64_t fingerprint(const ImDrawData& data) {
-    std::uint64_t hash = 14695981039346656037ull;
-    const auto mix = [&](const void* bytes, std::size_t size) {
-      const auto* words = static_cast<const std::uint32_t*>(bytes);
-      for (std::size_t i = 0; i < size / 4; ++i) hash = (hash ^ words[i]) * 1099511628211ull;
-    };
-    mix(&data.DisplaySize, sizeof data.DisplaySize);
-    for (int i = 0; i < data.CmdListsCount; ++i) {
-      const ImDrawList& list = *data.CmdLists[i];
-      mix(list.VtxBuffer.Data, static_cast<std::size_t>(list.VtxBuffer.Size) * sizeof(ImDrawVert));
-      mix(list.IdxBuffer.Data, static_cast<std::size_t>(list.IdxBuffer.Size) * sizeof(ImDrawIdx));
+  void show(std::vector<PixelRect> parts) {
+    SDL_Surface* surface = SDL_GetWindowSurface(window_);
+    if (!surface) return;
+    const PixelRect all{0, 0, std::min(picture_.width, surface->w), std::min(picture_.height, surface->h)};
+    if (surface != surface_ || std::exchange(exposed_, false)) parts = {all};
+    surface_ = surface;
+    std::vector<SDL_Rect> changed;
+    for (PixelRect part : parts) {
+      part = part.within(all);
+      if (part.empty()) continue;
+      const SDL_Rect r{part.x0, part.y0, part.x1 - part.x0, part.y1 - part.y0};
+      auto* to = static_cast<std::uint8_t*>(surface->pixels) + r.y * surface->pitch +
+                 r.x * surface->format->BytesPerPixel;
+      SDL_ConvertPixels(r.w, r.h, SDL_PIXELFORMAT_RGBA32,
+                        &picture_.pixels[static_cast<std::size_t>(r.y) * picture_.width + r.x],
+                        picture_.width * 4, surface->format->format, to, surface->pitch);
+      changed.push_back(r);
     }
-    return hash;
+    if (!changed.empty())
+      SDL_UpdateWindowSurfaceRects(window_, changed.data(), static_cast<int>(changed.size()));
   }
   Raster raster_;
   Picture picture_;
-  std::uint64_t shown_ = 0;
+  SDL_Surface* surface_ = nullptr;
+  bool exposed_ = false;  ///< what the window shows may have been lost
   std::chrono::steady_clock::time_point began_;
   Pace pace_;
 };

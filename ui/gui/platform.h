@@ -20,6 +20,7 @@ struct KeyPress {
 
 struct Input {
   bool quit = false;
+  bool exposed = false;  ///< the window must be drawn anew
   std::vector<KeyPress> keys;
   std::vector<std::string> dropped_files;
 };
