@@ -59,6 +59,7 @@ class VirtioDevice : public Device {
   Virtqueue& queue(unsigned i) { return queues_[i]; }
   std::optional<Virtqueue::Chain> pop(unsigned i);
   bool polling() const { return state_.poll_cycles != 0; }
+  void signal(u8 cause);  ///< interrupts, whatever the driver wants
   /// After pushing: breaks the device if a queue is broken, else interrupts if the driver wants that.
   void settle(unsigned i);
   void ask_for_notification(unsigned i) {
@@ -71,7 +72,6 @@ class VirtioDevice : public Device {
  private:
   void set_status(u8 value);
   void start_polling(u32 microseconds_between);
-  void signal(u8 cause);
   bool break_if_broken();
 
   IrqLine irq_;

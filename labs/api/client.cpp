@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "ringside/events.h"
+#include "ringside/para.h"
+#include "ringside/ring.h"
 #include "ringside/shadow.h"
 #include "ringside/trap.h"
 #include "ringside/wire.h"
@@ -160,6 +162,39 @@ u64 EventVm::cycles_per_second() {
   return u64{results[1]} << 32 | low;
 }
 
+FrameType ParaVm::frame_type(u32 frame) { return static_cast<FrameType>(call(CALL(FrameType), frame)); }
+u32 ParaVm::read_entry(u32 machine) { return call(CALL(ReadEntry), machine, 4); }
+void ParaVm::write_entry(u32 machine, u32 value) {
+  call(CALL(WriteEntry), machine, 4, 0, &value, sizeof value);
+}
+int ParaVm::check_table(u32 frame) { return static_cast<int>(call(CALL(CheckTable), frame)); }
+void ParaVm::invalidate(u32 linear) { call(CALL(Invalidate), linear); }
+void ParaVm::flush_tlb() { call(CALL(FlushTlb)); }
+u32 ParaVm::console_ring() { return call(CALL(ConsoleRing)); }
+void ParaVm::block() { call(CALL(Block)); }
+void ParaVm::power_off(u32 status) { call(CALL(PowerOff), status); }
+int ParaVm::standard(u32 number, u32 b, u32 c, u32 d) {
+  const u32 words[] = {number, b, c, d};
+  return static_cast<int>(call(CALL(Standard), 0, 0, 0, words, sizeof words));
+}
+
+Queue RingVm::queue() {
+  call(CALL(RingQueue));
+  return {results[0], results[1], results[2], results[3]};
+}
+u32 RingVm::sectors() {
+  call(CALL(RingQueue));
+  return results[4];
+}
+bool RingVm::disk_read(u32 sector, void* to) {
+  return call(CALL(DiskRead), sector, 0, 0, nullptr, 0, to, kSector);
+}
+bool RingVm::disk_write(u32 sector, const void* from) {
+  return call(CALL(DiskWrite), sector, 0, 0, from, kSector);
+}
+void RingVm::interrupt() { call(CALL(Interrupt)); }
+void RingVm::driver_broken() { call(CALL(DriverBroken)); }
+
 Outcome TrapMonitor::on(Vm& plain, const Exit& e) {
   auto& vm = static_cast<TrapVm&>(plain);
   switch (e.hook) {
@@ -205,6 +240,21 @@ Outcome ShadowMonitor::on(Vm& plain, const Exit& e) {
   }
 }
 
+Outcome ParaMonitor::on(Vm& plain, const Exit& e) {
+  if (e.hook != Hook::Hypercall) return not_handled();
+  const int result = hypercall(static_cast<ParaVm&>(plain), e.a[0], e.a[1], e.a[2], e.a[3]);
+  return {Outcome::Done, 0, false, static_cast<u32>(result)};
+}
+
+Outcome RingMonitor::on(Vm& plain, const Exit& e) {
+  auto& vm = static_cast<RingVm&>(plain);
+  switch (e.hook) {
+    case Hook::Notify: notify(vm); return {Outcome::Done};
+    case Hook::DeviceReset: reset(vm); return {Outcome::Done};
+    default: return not_handled();
+  }
+}
+
 /// The loop of the program.
 struct Pump {
   [[noreturn]] static void run(Monitor& monitor) {
@@ -213,6 +263,8 @@ struct Pump {
       ShadowVm shadow;
       VmxVm vmx;
       EventVm event;
+      ParaVm para;
+      RingVm ring;
       Any() : trap() {}
     } any;
     Vm& vm = any.trap;

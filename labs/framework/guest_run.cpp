@@ -28,6 +28,7 @@ RunReport run_guest(const GuestRun& what) {
     image = parse_image(what.guest, paravirtual ? guest->paravirtual_image : guest->image);
     if (!guest->disk.empty()) config.host.machine.disk = make_memory_disk(guest->disk);
   }
+  if (what.disk) config.host.machine.disk = what.disk;
   const auto start = std::chrono::steady_clock::now();
   VirtualMachine vm(image, config);
   vm.run({.instructions = what.instructions, .wall_seconds = what.seconds});

@@ -11,6 +11,7 @@ struct GuestRun {
   std::string guest = "kernel";  ///< built-in, or empty
   std::optional<Image> image;    ///< instead of a built-in one
   std::string command_line;
+  std::shared_ptr<BlockBackend> disk;  ///< nullptr: that of the built-in guest, if it has one
   Mode mode = Mode::Trap;
   SensitiveInstructions sensitive = SensitiveInstructions::Trap;
   const CostProfile* profile = nullptr;  ///< nullptr: the default

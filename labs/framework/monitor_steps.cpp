@@ -2,10 +2,10 @@
 
 namespace ringside::labs {
 
-bool try_monitor(Check& c, std::span<const MonitorStep> steps) {
-  if (const std::string errors = c.work.build_monitor({"monitor.cpp"}); !errors.empty()) {
+bool try_monitor(Check& c, std::span<const MonitorStep> steps, const std::string& source) {
+  if (const std::string errors = c.work.build_monitor({source}); !errors.empty()) {
     c.grade.output = errors;
-    c.fail("build", "monitor.cpp does not compile", "compile");
+    c.fail("build", source + " does not compile", "compile");
     c.fail_rest("there is nothing to run");
     return false;
   }

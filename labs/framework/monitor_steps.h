@@ -11,10 +11,10 @@ namespace ringside::labs {
 
 using MonitorStep = void (*)(Check&, Session&);
 
-/// Builds monitor.cpp and tries each step in a session of its own, so that a crash in one costs that one. If
+/// Builds `source` and tries each step in a session of its own, so that a crash in one costs that one. If
 /// it does not compile, the step "build" says so, all others fail, and the answer is false: nothing is left
 /// to check.
-bool try_monitor(Check& c, std::span<const MonitorStep> steps);
+bool try_monitor(Check& c, std::span<const MonitorStep> steps, const std::string& source = "monitor.cpp");
 
 /// Passes or fails the step "kernel": `seen`, under the student's monitor, has to end well and to print what
 /// `native` printed.

@@ -106,14 +106,15 @@ std::string Workshop::build_monitor(const std::vector<std::string>& sources) {
 }
 
 std::string Workshop::build_guest(const std::vector<std::string>& sources,
-                                  const std::vector<std::string>& staff) {
+                                  const std::vector<std::string>& staff, Entry entry) {
+  const std::string begin = entry == Entry::Paravirtual ? "paravirtual" : "start";
+  const std::string script = entry == Entry::Paravirtual ? "paravirtual" : "link";
   fs::create_directories(folder_ / "guest");
   std::vector<std::string> files = sources;
-  for (const auto& entry : fs::directory_iterator(labs_folder() / "guest")) {
-    const std::string name = entry.path().filename().string();
-    fs::copy_file(entry.path(), folder_ / "guest" / name, fs::copy_options::overwrite_existing);
-    if (name == "start.S") files.insert(files.begin(), "guest/start.S");
-  }
+  for (const auto& file : fs::directory_iterator(labs_folder() / "guest"))
+    fs::copy_file(file.path(), folder_ / "guest" / file.path().filename(),
+                  fs::copy_options::overwrite_existing);
+  files.insert(files.begin(), "guest/" + begin + ".S");
   for (const std::string& name : staff) {
     fs::copy_file(lab_.folder / name, folder_ / "guest" / name, fs::copy_options::overwrite_existing);
     if (fs::path(name).extension() != ".h") files.push_back("guest/" + name);
@@ -136,7 +137,8 @@ std::string Workshop::build_guest(const std::vector<std::string>& sources,
                                    "-static",
                                    "-Wall",
                                    "-Iguest",
-                                   "-Wl,-Tguest/link.ld",
+                                   "-Iapi",
+                                   "-Wl,-Tguest/" + script + ".ld",
                                    "-Wl,--build-id=none",
                                    "-Wl,-z,noexecstack",
                                    "-Wl,--no-warn-rwx-segments",

@@ -30,7 +30,10 @@ enum class Hook : u32 {
   PageFault,
   PagingChanged,
   Invlpg,
-  Written,  // shadow.h
+  Written,    // shadow.h
+  Hypercall,  // para.h
+  Notify,
+  DeviceReset,  // ring.h
 };
 
 enum class Call : u32 {
@@ -62,6 +65,17 @@ enum class Call : u32 {
   SetTimer,
   CyclesPerSecond,
   HostCpuid,
+  FrameType,
+  CheckTable,
+  ConsoleRing,
+  Block,
+  PowerOff,
+  Standard,
+  RingQueue,
+  DiskRead,
+  DiskWrite,
+  Interrupt,
+  DriverBroken,
 };
 
 struct Frame {
