@@ -18,8 +18,10 @@ DECLARE_LAB(lab01)
 DECLARE_LAB(lab02)
 DECLARE_LAB(lab03)
 DECLARE_LAB(lab04)
+DECLARE_LAB(lab05)
 DECLARE_LAB(lab06)
 DECLARE_LAB(lab07)
+DECLARE_LAB(lab08)
 DECLARE_LAB(lab09)
 #undef DECLARE_LAB
 
@@ -30,8 +32,10 @@ constexpr LabCode kLabs[] = {
     {"02", lab02::checks, lab02::answers, lab02::assignment},
     {"03", lab03::checks, lab03::answers, lab03::assignment},
     {"04", lab04::checks, lab04::answers, lab04::assignment},
+    {"05", lab05::checks, lab05::answers, lab05::assignment},
     {"06", lab06::checks, lab06::answers, lab06::assignment},
     {"07", lab07::checks, lab07::answers, lab07::assignment},
+    {"08", lab08::checks, lab08::answers, lab08::assignment},
     {"09", lab09::checks, lab09::answers, lab09::assignment},
 };
 }  // namespace

@@ -92,7 +92,7 @@ int lab_package(const LabOptions& o) {
   fs::copy(labs_folder() / "guest", labs / "guest", fs::copy_options::recursive);
   fs::create_directories(labs / lab.name);
   for (const auto& entry : fs::directory_iterator(lab.folder))
-    if (entry.is_regular_file() && entry.path().filename() != "checks.cpp")
+    if (entry.is_regular_file() && entry.path().extension() != ".cpp")
       fs::copy_file(entry.path(), labs / lab.name / entry.path().filename());
   fs::copy(lab.folder / "starter", labs / lab.name / "starter", fs::copy_options::recursive);
   for (const char* script : {"setup.sh", "run_autograder"})
