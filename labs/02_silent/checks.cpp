@@ -53,14 +53,15 @@ void classify(Check& c, const std::map<std::string, std::string>& given) {
     if (said == truth) {
       ++right;
     } else if (said.empty()) {
-      missing = "; some are missing";
+      missing = "some are missing";
     } else {
       wrong += fmt::format("{}{} does not '{}'", wrong.empty() ? "" : ", ", instruction, said);
       if (hint.empty()) hint = said == "faults" || truth == "faults" ? "silent-faults" : "reads-or-ignores";
     }
   }
   if (right == std::size(kClassified)) return c.pass("classify");
-  c.partly("classify", 3 * right, wrong + missing, hint.empty() ? "silent-faults" : hint);
+  if (!wrong.empty() && !missing.empty()) wrong += "; ";
+  c.partly("classify", 3 * right, wrong + missing, hint);
 }
 
 void popf(Check& c) {

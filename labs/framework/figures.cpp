@@ -33,6 +33,7 @@ void Figures::settle(Check& check, std::string_view step, std::string_view gener
     }
   }
   if (right == expected_.size()) return check.pass(step);
+  if (wrong.empty()) general = {};  // nothing was said, so there is no mistake to name
   if (!missing.empty()) wrong += (wrong.empty() ? "" : "; ") + ("no figure for " + missing);
   const unsigned points = check.lab.step(step)->points * right / static_cast<unsigned>(expected_.size());
   check.partly(step, points, wrong, hint.empty() ? general : hint);

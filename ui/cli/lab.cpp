@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
+#include <sstream>
 
 #include "cpu/host_error.h"
 #include "labs/framework/formats.h"
@@ -42,6 +44,56 @@ int lab_list(const LabOptions& o) {
   return 0;
 }
 
+namespace {
+
+bool is_kind(const fs::path& file, std::initializer_list<const char*> extensions) {
+  return std::any_of(extensions.begin(), extensions.end(),
+                     [&](const char* e) { return file.extension() == e; });
+}
+
+/// The headers that a file of the student's includes, and those that they include: to read, and for an
+/// editor. What is compiled against is the lab's own copy.
+void copy_headers(const fs::path& source, const fs::path& folder) {
+  static constexpr std::string_view kInclude = "#include \"ringside/";
+  const std::string text = read_file(source);
+  for (std::size_t at = 0; (at = text.find(kInclude, at)) != std::string::npos;) {
+    at += kInclude.size();
+    const std::string name = text.substr(at, text.find('"', at) - at);
+    const fs::path header = labs_folder() / "api" / "ringside" / name;
+    if (!fs::exists(header) || fs::exists(folder / "ringside" / name)) continue;
+    fs::create_directories(folder / "ringside");
+    fs::copy_file(header, folder / "ringside" / name);
+    copy_headers(header, folder);
+  }
+}
+
+/// What lies around the student's own files when they are built.
+void copy_surroundings(const Definition& lab, const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(lab.folder))
+    if (is_kind(entry.path(), {".c", ".h", ".S"})) {
+      fs::copy_file(entry.path(), folder / entry.path().filename());
+      copy_headers(entry.path(), folder);
+    }
+  for (const std::string& file : lab.files) copy_headers(folder / file, folder);
+  const bool guest = std::any_of(lab.files.begin(), lab.files.end(), [](const fs::path& file) {
+    return is_kind(file, {".c", ".S"});
+  });
+  if (guest) fs::copy(labs_folder() / "guest", folder / "guest", fs::copy_options::recursive);
+}
+
+/// What makes the command of the handouts work in this shell, if it does not.
+std::string how_to_call() {
+  const fs::path self = fs::read_symlink("/proc/self/exe");
+  std::istringstream folders(std::getenv("PATH") ? std::getenv("PATH") : "");
+  std::error_code ignored;
+  for (std::string at; std::getline(folders, at, ':');)
+    if (fs::exists(fs::path(at) / "ringside", ignored)) return {};
+  return fmt::format("So that the command `ringside` works in this shell: alias ringside={}\n",
+                     self.string());
+}
+
+}  // namespace
+
 int lab_start(const LabOptions& o) {
   const Definition lab = find_lab(o.name);
   const fs::path folder = o.folder.empty() ? lab.name : o.folder;
@@ -50,9 +102,7 @@ int lab_start(const LabOptions& o) {
   fs::create_directories(folder);
   fs::copy(lab.folder / "starter", folder, fs::copy_options::recursive);
   for (const char* page : {"README.md", "SPEC.md"}) fs::copy_file(lab.folder / page, folder / page);
-  if (fs::exists(labs_folder() /
-                 "api"))  // to read, and for an editor; what is compiled against is the lab's own copy
-    fs::copy(labs_folder() / "api" / "ringside", folder / "ringside", fs::copy_options::recursive);
+  copy_surroundings(lab, folder);
   const char* user = std::getenv("USER");
   const std::string student = !o.student.empty() ? o.student : user && *user ? user : "student";
   write_file(folder / "student.txt", student + "\n");
@@ -64,8 +114,9 @@ int lab_start(const LabOptions& o) {
   fmt::print(
       "Your folder is {}, your numbers are those of '{}' (student.txt).\nRead {}/README.md, work on {}, and "
       "then: "
-      "ringside lab check {} {}\n",
-      folder.string(), student, folder.string(), fmt::join(lab.files, ", "), lab.id, folder.string());
+      "ringside lab check {} {}\n{}",
+      folder.string(), student, folder.string(), fmt::join(lab.files, ", "), lab.id, folder.string(),
+      how_to_call());
   return 0;
 }
 
