@@ -17,6 +17,10 @@ class Bus {
   virtual void mmio_write(MachinePhys address, u32 value, unsigned size) = 0;
   /// The INTA cycle: returns the vector and makes the interrupt in service.
   virtual u8 acknowledge_interrupt() = 0;
+  /// FERR#: an x87 error waits to be reported and CR0.NE is 0, so that the PC does it by IRQ 13. The
+  /// processor holds still until an interrupt; the handler's write to port F0h should then set
+  /// FpuState::error_ignored (IGNNE#).
+  virtual void numeric_error() {}
   /// What RDTSC returns: cycles of the simulated clock, now.
   virtual u64 read_tsc() = 0;
 };

@@ -8,8 +8,18 @@
 #include <cstring>
 
 #include "cpu/core.h"
+#include "cpu/cpuid.h"
 
 namespace ringside {
+
+u32 existing_cr4(CpuModel model) {
+  const u32 pentium = cr4::TSD | cr4::DE | cr4::PSE;
+  const u32 p6 = pentium | cr4::PAE | cr4::PGE | cr4::PCE | cr4::UMIP;
+  return model == CpuModel::Pentium ? pentium
+         : model == CpuModel::P6    ? p6
+                                    : p6 | cr4::OSFXSR | cr4::OSXMMEXCPT;
+}
+
 namespace {
 
 using Kind = exits::CrAccess::Kind;
@@ -19,10 +29,6 @@ bool privileged(Core& core) { return core.s.cpl() == 0 || core.raise(vector::GP,
 u32 existing_cr0(CpuModel model) {
   constexpr u32 k386 = cr0::PE | cr0::MP | cr0::EM | cr0::TS | cr0::ET | cr0::PG;
   return model == CpuModel::I386 ? k386 : k386 | cr0::NE | cr0::WP | cr0::AM | cr0::NW | cr0::CD;
-}
-u32 existing_cr4(CpuModel model) {
-  const u32 pentium = cr4::TSD | cr4::DE | cr4::PSE;
-  return model == CpuModel::Pentium ? pentium : pentium | cr4::PAE | cr4::PGE | cr4::PCE | cr4::UMIP;
 }
 bool has_cr4(const Core& core) { return core.config.model >= CpuModel::Pentium; }
 

@@ -231,7 +231,7 @@ class Runner {
       c.x.debugging = debugging(c);
       refresh_mode(c);
     }
-    if (c.counters.instructions == start) {  // nothing completed: the state is the one before
+    if (c.counters.instructions == start && !c.s.halted) {  // nothing completed: the state is the one before
       c.s.sti_shadow = sti_shadow;
       c.s.mov_ss_shadow = mov_ss_shadow;
       if (resume) c.s.eflags |= eflags::RF;

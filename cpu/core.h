@@ -11,6 +11,7 @@
 #include "cpu/cpu.h"
 #include "cpu/descriptor.h"
 #include "cpu/execution.h"
+#include "cpu/fpu_state.h"
 #include "cpu/paging.h"
 #include "cpu/tlb.h"
 #include "cpu/transfer_memo.h"
@@ -50,6 +51,7 @@ struct Cpu::Core {
   std::unique_ptr<BlockCache> blocks;
   std::vector<SilentSensitive> silent;
   DebugPoints debug;
+  FpuState fpu;  ///< at the end: integer code never looks at it
 
   bool non_root() const { return vmcs != nullptr; }
   bool user() const { return s.cpl() == 3; }
@@ -167,6 +169,8 @@ bool rdmsr(Core&, u8 length);
 bool wrmsr(Core&, u8 length);
 bool rdtsc(Core&, u8 length);
 bool cpuid(Core&, u8 length);
+/// An unmasked x87 error waits, and an instruction must not go on before it is dealt with: #MF, or FERR#.
+bool report_numeric_error(Core&);
 bool hlt(Core&, u8 length);
 bool wbinvd(Core&, u8 length);
 bool vmcall(Core&, u8 length);

@@ -17,6 +17,9 @@ Cpu::~Cpu() = default;
 CpuState& Cpu::state() { return core_->s; }
 const CpuState& Cpu::state() const { return core_->s; }
 
+FpuState& Cpu::fpu() { return core_->fpu; }
+const FpuState& Cpu::fpu() const { return core_->fpu; }
+
 void Cpu::set_deprivileged(bool on) { core_->deprivileged = on; }
 bool Cpu::deprivileged() const { return core_->deprivileged; }
 void Cpu::set_vmcs(Vmcs* vmcs) { core_->vmcs = vmcs; }

@@ -17,6 +17,7 @@
 #include "cpu/bus.h"
 #include "cpu/counters.h"
 #include "cpu/exit.h"
+#include "cpu/fpu_state.h"
 #include "cpu/memory.h"
 #include "cpu/state.h"
 #include "cpu/tlb_model.h"
@@ -24,7 +25,7 @@
 
 namespace ringside {
 
-enum class CpuModel : u8 { I386, I486, Pentium, P6 };
+enum class CpuModel : u8 { I386, I486, Pentium, P6, Pentium3, Pentium4 };
 
 /// What sensitive but unprivileged instructions (Robin & Irvine 2000) do in rings 1-3 of a de-privileged guest.
 enum class SensitiveInstructions : u8 {
@@ -65,6 +66,10 @@ class Cpu {
   /// invalidate_page(), as a monitor on real hardware would.
   CpuState& state();
   const CpuState& state() const;
+
+  /// The x87's state: plain data as well, and not a monitor's business in any mode.
+  FpuState& fpu();
+  const FpuState& fpu() const;
 
   void set_deprivileged(bool on);
   bool deprivileged() const;

@@ -1,6 +1,8 @@
 #include "cpu/decode.h"
 
 #include "cpu/execution.h"
+#include "cpu/simd/table.h"
+#include "cpu/x87/table.h"
 
 namespace ringside {
 
@@ -130,6 +132,10 @@ void take_operand(Cursor& in, Decoded& d, Form f, u8& slot) {
     case Form::Is:
     case Form::Jb: d.imm = in.take_signed(1); break;
     case Form::Jz: d.imm = in.take_signed(wide); break;
+    case Form::Simd:
+      slot = d.reg;
+      d.s = d.rm;
+      break;
     case Form::Ap:
       d.imm = in.take(wide);
       d.imm2 = in.take(2);
@@ -193,6 +199,21 @@ DecodeStatus decode(const u8* bytes, unsigned available, bool code32, CpuModel m
   d.row = find_opcode(d.opcode, d.reg, d.mod == 3);
   d.length = static_cast<u8>(in.position());
   if (!d.row || d.row->since > model) return DecodeStatus::Undefined;
+  if (d.row->operands[0] == Form::M87) {
+    const u8 byte = static_cast<u8>(d.mod << 6 | d.reg << 3 | d.rm);
+    d.x87 = find_x87(static_cast<u8>(opcode), byte);
+    if (!d.x87 || d.x87->since > model) return DecodeStatus::Undefined;
+    d.imm = (opcode & 7) << 8 | byte;
+  }
+  if (d.row->operands[0] == Form::Simd) {
+    using simd::Prefix;
+    const Prefix prefix = d.rep == 0xF3           ? Prefix::PF3
+                          : d.rep == 0xF2         ? Prefix::PF2
+                          : d.operand32 != code32 ? Prefix::P66
+                                                  : Prefix::None;
+    d.simd = find_simd(static_cast<u8>(opcode), prefix, d.reg, !d.memory);
+    if (!d.simd || d.simd->since > model) return DecodeStatus::Undefined;
+  }
   if (d.memory) d.address32 ? address32(in, d, default_segment) : address16(in, d, default_segment);
   d.size = d.operand32 ? 4 : 2;
   for (Form f : d.row->operands) {
@@ -204,6 +225,10 @@ DecodeStatus decode(const u8* bytes, unsigned available, bool code32, CpuModel m
   u8 third = 0;
   u8* const slots[3] = {&d.d, &d.s, &third};
   for (int n = 0; n < 3; ++n) take_operand(in, d, d.row->operands[n], *slots[n]);
+  if (d.simd) {
+    const u32 row = static_cast<u32>(d.simd - simd_table().data());
+    d.imm = row << 8 | (d.simd->traits & simd::trait::Immediate ? in.byte() : 0);
+  }
   if (in.exhausted()) return out_of_bytes();
   d.length = static_cast<u8>(in.position());
   d.seg = segment_override == kNoOverride ? default_segment : segment_override;

@@ -21,8 +21,10 @@ struct Decoded {
   bool memory = false;  ///< the operand E, M or O is in memory
   u8 base = Insn::kNone, index = Insn::kNone, scale = 0;
   u32 disp = 0;
-  u32 imm = 0;      ///< sign-extended where the operation extends it; relative branches: the displacement
-  u32 imm2 = 0;     ///< selector of a far pointer; nesting level of ENTER
+  u32 imm = 0;  ///< sign-extended where the operation extends it; relative branches: the displacement
+  const struct X87Row* x87 = nullptr;    ///< opcodes D8 to DF; `imm` is then the x87 opcode, ModRM included
+  const struct SimdRow* simd = nullptr;  ///< MMX, SSE and SSE2
+  u32 imm2 = 0;                          ///< selector of a far pointer; nesting level of ENTER
   u8 d = 0, s = 0;  ///< slots (register_slot) of the first and second operand where they are registers
 
   // Where the instruction stands; the block builder knows.

@@ -8,7 +8,7 @@ namespace ringside {
 
 namespace vector {
 inline constexpr u8 DE = 0, DB = 1, NMI = 2, BP = 3, OF = 4, BR = 5, UD = 6, NM = 7, DF = 8, TS = 10, NP = 11, SS = 12,
-                    GP = 13, PF = 14, MF = 16, AC = 17;
+                    GP = 13, PF = 14, MF = 16, AC = 17, XM = 19;
 }
 
 /// The values are those of bits 10:8 of the interruption-information field.

@@ -48,6 +48,7 @@ enum class Form : u8 {
   Mp,
   Mq,
   M87 /* memory of x87's choice */,
+  Simd /* registers or memory of MMX's, SSE's choice */,
   Sw,
   Cd,
   Dd,

@@ -7,6 +7,7 @@ namespace ringside {
 
 struct CpuSnapshot {
   CpuState s;
+  FpuState fpu;
   CpuCounters counters;
   bool deprivileged, stop_requested, interrupt_line;
   std::optional<Event> injected;
@@ -30,13 +31,14 @@ void forget_code(TlbEntry& e) {
 std::shared_ptr<const CpuSnapshot> save(Cpu& cpu) {
   const Core& c = cpu.core();
   return std::make_shared<const CpuSnapshot>(CpuSnapshot{
-      c.s, c.counters, c.deprivileged, c.stop_requested.load(), c.interrupt_line, c.injected, c.tlb,
+      c.s, c.fpu, c.counters, c.deprivileged, c.stop_requested.load(), c.interrupt_line, c.injected, c.tlb,
       c.tlb_model ? std::optional(*c.tlb_model) : std::nullopt, c.blocks->fetch_translations(), c.silent});
 }
 
 void restore(Cpu& cpu, const CpuSnapshot& saved) {
   Core& c = cpu.core();
   c.s = saved.s;
+  c.fpu = saved.fpu;
   c.counters = saved.counters;
   c.deprivileged = saved.deprivileged;
   c.stop_requested = saved.stop_requested;

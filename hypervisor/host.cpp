@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "hypervisor/machine_layout.h"
+
 namespace ringside {
 
 FramePool::FramePool(MachineMemory& memory, MachinePhys begin, u64 bytes) : memory_(memory) {
@@ -31,6 +33,9 @@ Host::Host(const HostConfig& config)
       cpu(memory, *this, config.cpu),
       walk_caches_(config.walk_caches) {
   ledger.set_active(&profile);
+  machine.devices().coprocessor_error.ignore = [this] {
+    cpu.fpu().error_ignored = cpu.fpu().status & x87_status::ES;
+  };
   machine.dma().written = [this](GuestPhys begin, u64 bytes) {
     cpu.memory_written(machine.ram().to_machine(begin), bytes);
   };
@@ -135,5 +140,10 @@ u8 Host::acknowledge_interrupt() {
 // now() prices all that has happened: a guest that measures itself must see what its faults and port accesses
 // cost.
 u64 Host::read_tsc() { return now(); }
+
+void Host::numeric_error() {
+  machine.devices().coprocessor_error.raise();
+  device_touched();
+}
 
 }  // namespace ringside

@@ -86,6 +86,7 @@ class Host final : public Bus, public Clock {
   void mmio_write(MachinePhys address, u32 value, unsigned size) override;
   u8 acknowledge_interrupt() override;
   u64 read_tsc() override;
+  void numeric_error() override;
 
   void device_touched();
   /// What the processor has counted and settle() has not yet moved.

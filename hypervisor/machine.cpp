@@ -22,6 +22,7 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
       keyboard(IrqLine(pic, RS_IRQ_KEYBOARD)),
       speaker(clock, pit),
       cmos(clock, IrqLine(pic, RS_IRQ_RTC), ram_bytes),
+      coprocessor_error(IrqLine(pic, CoprocessorError::kIrq)),
       debug_console(console),
       ide(clock, IrqLine(pic, RS_IRQ_IDE), {config.disk, config.second_disk}),
       vga(clock),
@@ -36,6 +37,7 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
   at(DeviceId::Cmos) = &cmos;
   at(DeviceId::Post) = &post;
   at(DeviceId::SystemControl) = &system_control;
+  at(DeviceId::CoprocessorError) = &coprocessor_error;
   at(DeviceId::DebugConsole) = &debug_console;
   at(DeviceId::ExitPort) = &exit_port;
   at(DeviceId::Ide) = &ide;

@@ -28,6 +28,7 @@ enum class DeviceId : u8 {
   Cmos,
   Post,
   SystemControl,
+  CoprocessorError,
   DebugConsole,
   ExitPort,
   Ide,
@@ -51,6 +52,7 @@ inline constexpr IrqAssignment kIrqMap[] = {
     {RS_IRQ_KEYBOARD, DeviceId::Keyboard, "keyboard"},
     {RS_IRQ_UART, DeviceId::Uart, "serial"},
     {RS_IRQ_RTC, DeviceId::Cmos, "clock"},
+    {CoprocessorError::kIrq, DeviceId::CoprocessorError, "x87 error"},
     {RS_IRQ_IDE, DeviceId::Ide, "disk"},
     {RS_IRQ_VIRTIO_BLOCK, DeviceId::VirtioBlock, "ring disk"},
     {RS_IRQ_VIRTIO_CONSOLE, DeviceId::VirtioConsole, "ring console"},
@@ -74,6 +76,7 @@ inline constexpr PortRange kPortMap[] = {
     {RS_PORT_FAST_A20, 1, 1, DeviceId::SystemControl, 0, "system control"},
     {RS_PORT_PIC_SLAVE, 2, 1, DeviceId::Pic, 2, "interrupt controller, slave"},
     {RS_PORT_DEBUG_CONSOLE, 1, 1, DeviceId::DebugConsole, 0, "debug console"},
+    {0xF0, 1, 1, DeviceId::CoprocessorError, 0, "x87 error"},
     {RS_PORT_EXIT, 1, 4, DeviceId::ExitPort, 0, "exit"},
     {RS_PORT_IDE_DATA, 1, 4, DeviceId::Ide, 0, "disk data"},
     {RS_PORT_IDE_DATA + 1, 7, 1, DeviceId::Ide, 1, "disk"},
@@ -109,6 +112,7 @@ struct Machine::Devices {
   Cmos cmos;
   PostPorts post;
   SystemControl system_control;
+  CoprocessorError coprocessor_error;
   DebugConsole debug_console;
   ExitPort exit_port;
   Ide ide;

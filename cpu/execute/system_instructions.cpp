@@ -5,6 +5,7 @@
 #include "cpu/block_cache.h"
 #include "cpu/execute/cold.h"
 #include "cpu/execute/select.h"
+#include "cpu/x87/table.h"
 
 namespace ringside {
 
@@ -109,22 +110,10 @@ bool pause_instruction(Insn& i, Core& c) {
   return true;
 }
 
-/// The coprocessor is absent; a kernel that emulates one sets EM.
-bool x87(Insn& i, Core& c) {
-  if (c.s.cr0 & (cr0::EM | cr0::TS)) return c.raise(vector::NM);
-  exits::Unmodelled exit{{}, length(i), "x87 instruction"};
-  MachinePhys physical;
-  for (u32 n = 0; n < i.length(); ++n) {
-    if (!c.blocks->translate(c, LinearAddr(c.x.cs_base + i.eip() + n), physical)) return false;
-    const u8* p = c.memory.at(physical);
-    exit.bytes[n] = p ? *p : u8{0};
-  }
-  return c.exit(exit);
-}
-
 bool wait(Insn&, Core& c) {
   constexpr u32 kBoth = cr0::MP | cr0::TS;
-  return (c.s.cr0 & kBoth) == kBoth ? c.raise(vector::NM) : true;
+  if ((c.s.cr0 & kBoth) == kBoth) return c.raise(vector::NM);
+  return (c.fpu.status & x87_status::ES) ? report_numeric_error(c) : true;
 }
 
 }  // namespace
@@ -166,7 +155,7 @@ Handler select_vmcall(const Decoded& d) { return d.rm == 1 ? system_step<call_mo
 Handler select_interrupt_flag(const Decoded& d) {
   return d.row->argument ? system_step<set_interrupts> : looking<clear_interrupts>;
 }
-Handler select_x87(const Decoded&) { return looking<x87>; }
+Handler select_x87(const Decoded& d) { return d.operand32 ? d.x87->run32 : d.x87->run16; }
 Handler select_wait(const Decoded&) { return cold<wait>; }
 
 }  // namespace ringside

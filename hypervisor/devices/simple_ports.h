@@ -1,10 +1,11 @@
 // The ports that are hardly devices: console and exit of the emulators, POST codes, the system control ports.
 //
 // Manual: Bochs user manual, "port_e9_hack"; QEMU's isa-debug-exit; IBM PC AT Technical Reference for 61h,
-// 80h, 92h.
+// 80h, 92h, F0h.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 
 #include "hypervisor/devices/pit.h"
@@ -73,6 +74,25 @@ class SpeakerPort final : public Device {
   const Clock& clock_;
   Pit& pit_;
   u8 state_ = 0;
+};
+
+/// Port F0h: an x87 error reaches the PC as IRQ 13 where the processor does not report it itself (CR0.NE =
+/// 0). A write takes the request back and lets the processor go on (IGNNE#).
+class CoprocessorError final : public Device {
+ public:
+  static constexpr u8 kIrq = 13;
+  explicit CoprocessorError(IrqLine irq) : irq_(irq) {}
+  u32 read(u32, unsigned) override { return 0xFF; }
+  void write(u32, u32, unsigned) override {
+    irq_.set(false);
+    if (ignore) ignore();
+  }
+  void raise() { irq_.set(true); }  ///< FERR#
+
+  std::function<void()> ignore;  ///< the wire to the processor's IGNNE#
+
+ private:
+  IrqLine irq_;
 };
 
 /// Port 92h: A20 latch (without effect, A20 is always on) and the fast reset.

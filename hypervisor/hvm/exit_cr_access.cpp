@@ -1,6 +1,7 @@
 // Control registers: the guest's attempts to change a bit that is the monitor's, and, if a lab asks for them,
 // its loads and stores of CR3. Manual: Intel SDM vol. 3 sections 2.5 (control registers), 25.6.6 (masks and
 // shadows), table 28-3 (qualification).
+#include "cpu/cpuid.h"
 #include "hypervisor/hvm/vmx_monitor.h"
 
 namespace ringside {
@@ -64,7 +65,8 @@ Outcome VmxMonitor::write_cr3(u32 value, u8 length) {
 Outcome VmxMonitor::write_cr4(u32 value, u8 length) {
   // Machine checks are the host's: the guest may believe that it has enabled them. Other bits are not on
   // offer.
-  if (value & ~(kGuestOwnedCr4 | cr4::MCE)) return inject_fault(general_protection());
+  const u32 offered = kGuestOwnedCr4 & existing_cr4(host.cpu.config().model);
+  if (value & ~(offered | cr4::MCE)) return inject_fault(general_protection());
   if (shadow_ && (value & cr4::PAE))
     return Outcome::stop("the guest turns on PAE, which this monitor's shadow page tables do not cover");
   vmcs_.cr4_read_shadow = value;

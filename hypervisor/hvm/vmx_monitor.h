@@ -22,8 +22,8 @@ namespace ringside {
 
 /// CR0 bits that the guest sees only through the read shadow, and CR4 bits that are its own.
 inline constexpr u32 kHostOwnedCr0 = cr0::CD | cr0::NW | cr0::NE;
-inline constexpr u32 kGuestOwnedCr4 =
-    cr4::TSD | cr4::DE | cr4::PSE | cr4::PAE | cr4::PGE | cr4::PCE | cr4::UMIP;
+inline constexpr u32 kGuestOwnedCr4 = cr4::TSD | cr4::DE | cr4::PSE | cr4::PAE | cr4::PGE | cr4::PCE |
+                                      cr4::OSFXSR | cr4::OSXMMEXCPT | cr4::UMIP;
 
 /// The CR0 that the processor runs with when the guest believes in `value`: VMX wants NE, and the guest's
 /// wish to switch the caches off stays a wish.

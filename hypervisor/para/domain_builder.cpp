@@ -153,8 +153,7 @@ void build(const Image& image, const DomainLayout& l, GuestMemory& ram, const Mo
 
 CpuState entry_state(const Image& image, const DomainLayout& l) {
   CpuState s{};
-  // No x87: its instructions raise #NM.
-  s.cr0 = cr0::PE | cr0::EM | cr0::ET | cr0::NE | cr0::WP | cr0::PG;
+  s.cr0 = cr0::PE | cr0::ET | cr0::NE | cr0::WP | cr0::PG;
   s.eflags = eflags::kFixedOne | eflags::IF;
   s.eip = image.paravirtual->entry;
   s.gpr[ESI] = l.linear(l.start_info).value;

@@ -1,12 +1,14 @@
 #include "hypervisor/trap/guest.h"
 
+#include "cpu/cpuid.h"
+
 namespace ringside {
 namespace {
 
 /// Of the guest's CR0 and CR4, what the real processor may have while the guest runs.
 constexpr u32 kSharedCr0 = cr0::MP | cr0::EM | cr0::TS | cr0::AM;
 constexpr u32 kOwnCr0 = cr0::PE | cr0::PG | cr0::WP | cr0::ET | cr0::NE;
-constexpr u32 kSharedCr4 = cr4::DE | cr4::UMIP;
+constexpr u32 kSharedCr4 = cr4::DE | cr4::OSFXSR | cr4::OSXMMEXCPT | cr4::UMIP;
 /// RDTSC faults in every ring of the guest: the real counter would show it the time that others used.
 constexpr u32 kOwnCr4 = cr4::TSD;
 constexpr u32 kKeptFlags = eflags::IF | eflags::IOPL;
@@ -174,10 +176,8 @@ void TrapGuest::set_cr3(u32 value) {
 }
 
 bool TrapGuest::set_cr4(u32 value) {
-  constexpr u32 kPentium = cr4::TSD | cr4::DE | cr4::PSE;
-  constexpr u32 kP6 = kPentium | cr4::PAE | cr4::PGE | cr4::PCE | cr4::UMIP;
   if (!has_cr4()) return raise(vector::UD);
-  if (value & ~(host.cpu.config().model == CpuModel::Pentium ? kPentium : kP6)) return raise(vector::GP, 0);
+  if (value & ~existing_cr4(host.cpu.config().model)) return raise(vector::GP, 0);
   if (value & cr4::PAE) {
     limitation = "the guest turns on PAE, which this monitor's shadow page tables do not cover";
     return false;

@@ -46,7 +46,8 @@ inline Trial make_trial(std::mt19937_64& random) {
 /// The simulated processor in VMX non-root operation, where exceptions and HLT come back as exits.
 class Simulated {
  public:
-  Simulated() : memory_(RandomCode::kCode + RandomCode::kRegion), cpu_(memory_, bus_) {
+  explicit Simulated(CpuConfig config = {})
+      : memory_(RandomCode::kCode + RandomCode::kRegion), cpu_(memory_, bus_, config) {
     vmcs_.enable_ept = false;
     vmcs_.exception_bitmap = ~0u;
     cpu_.set_vmcs(&vmcs_);
@@ -66,6 +67,8 @@ class Simulated {
     put(RandomCode::kData, t.data.data(), kPageSize);
     put(RandomCode::kStack, t.stack.data(), kPageSize);
     cpu_.state() = flat_protected_state(RandomCode::kCode);
+    cpu_.state().cr0 |= cr0::NE;  // a numeric error is #MF, as it is to the host
+    if (cpu_.config().model >= CpuModel::Pentium3) cpu_.state().cr4 = cr4::OSFXSR | cr4::OSXMMEXCPT;
     cpu_.state().gpr = t.start.gpr;
     cpu_.state().eflags = t.start.eflags;
     const u64 before = cpu_.retired();
@@ -94,6 +97,21 @@ class Simulated {
   Vmcs vmcs_;
   std::vector<u8> code_;
 };
+
+inline TrialResult run_native(NativeJudge& judge, const Trial& t, const u8* code, u32 bytes) {
+  u8* m = judge.memory();
+  std::memcpy(m, code, bytes);
+  std::memcpy(m + (RandomCode::kData - RandomCode::kCode), t.data.data(), kPageSize);
+  std::memcpy(m + (RandomCode::kStack - RandomCode::kCode), t.stack.data(), kPageSize);
+  TrialResult r;
+  r.state = t.start;
+  if (!judge.run(r.state, bytes)) r.state.vector = 0x2000;
+  m += RandomCode::kData - RandomCode::kCode;
+  r.data.assign(m, m + kPageSize);
+  m += RandomCode::kStack - RandomCode::kData;
+  r.stack.assign(m, m + kPageSize);
+  return r;
+}
 
 /// The first difference in words; empty if there is none. After a fault the flags are not compared: the last
 /// instruction that set them may have left some undefined.

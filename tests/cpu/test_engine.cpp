@@ -353,16 +353,6 @@ TEST_CASE("a jump past the limit of CS faults at the jump") {
   CHECK(m.peek32(m.reg(ESP) + 4) == SmallMachine::kCode + 1);
 }
 
-TEST_CASE("x87 is absent: #NM under EM, otherwise an exit that says what") {
-  SmallMachine m;
-  m.code({0xD9, 0xEE});
-  const CpuExit exit = m.cpu.run(10);
-  REQUIRE(std::holds_alternative<exits::Unmodelled>(exit));
-  CHECK(std::get<exits::Unmodelled>(exit).length == 2);
-  CHECK(std::get<exits::Unmodelled>(exit).bytes[0] == 0xD9);
-  CHECK(m.cpu.state().eip == SmallMachine::kCode);
-}
-
 TEST_CASE("division that overflows faults and never harms the host") {
   SmallMachine m;
   add_gate(m, vector::DE, kHandler);

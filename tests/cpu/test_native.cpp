@@ -7,21 +7,6 @@ using namespace ringside::test;
 
 namespace {
 
-TrialResult run_native(NativeJudge& judge, const Trial& t, const u8* code, u32 bytes) {
-  u8* m = judge.memory();
-  std::memcpy(m, code, bytes);
-  std::memcpy(m + (RandomCode::kData - RandomCode::kCode), t.data.data(), kPageSize);
-  std::memcpy(m + (RandomCode::kStack - RandomCode::kCode), t.stack.data(), kPageSize);
-  TrialResult r;
-  r.state = t.start;
-  if (!judge.run(r.state, bytes)) r.state.vector = 0x2000;
-  m += RandomCode::kData - RandomCode::kCode;
-  r.data.assign(m, m + kPageSize);
-  m += RandomCode::kStack - RandomCode::kData;
-  r.stack.assign(m, m + kPageSize);
-  return r;
-}
-
 /// 0 where the host cannot judge.
 u64 compare_with_host(u64 seed, u64 instructions) {
   const auto host = NativeJudge::start();

@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<u8> bytes(data,
                               data + std::min<std::size_t>(size, 32));  // exactly sized, for ASan to guard
   const unsigned available = static_cast<unsigned>(bytes.size());
-  for (CpuModel model : {CpuModel::I386, CpuModel::I486, CpuModel::Pentium, CpuModel::P6})
+  for (CpuModel model : {CpuModel::I386, CpuModel::I486, CpuModel::Pentium, CpuModel::P6, CpuModel::Pentium4})
     for (bool code32 : {false, true}) {
       Decoded d;
       const DecodeStatus status = decode(bytes.data(), available, code32, model, d);

@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Input in(data, size);
   const u8 how = in.take<u8>();
   CpuConfig config;
-  config.model = static_cast<CpuModel>(how & 3);
+  config.model = static_cast<CpuModel>(how % 6);
   config.sensitive = how & 4 ? SensitiveInstructions::Trap : SensitiveInstructions::Leak;
 
   MachineMemory memory(kRam);
@@ -74,7 +74,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   s.cr0 = cr0::ET | (shape & 1 ? cr0::PE : 0) | (shape & 1 && shape & 2 ? cr0::PG : 0) |
           (shape & 4 ? cr0::WP : 0);
   s.cr4 = config.model >= CpuModel::Pentium && (shape & 8) ? cr4::PSE : 0;
-  if (config.model == CpuModel::P6 && (shape & 16)) s.cr4 |= cr4::PAE;
+  if (config.model >= CpuModel::P6 && (shape & 16)) s.cr4 |= cr4::PAE;
+  if (config.model >= CpuModel::Pentium3) s.cr4 |= cr4::OSFXSR;
   for (u32& r : s.gpr) r = shape & 32 ? in.take<u32>() : in.take<u16>();
   s.eflags = (in.take<u32>() & 0x00077FD5 & ~(s.cr0 & cr0::PE ? 0u : eflags::VM)) | eflags::kFixedOne;
   for (SegmentRegister& r : s.seg) r = segment(in);

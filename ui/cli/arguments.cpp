@@ -81,8 +81,9 @@ u64 parse_count(const std::string& option, const std::string& text) {
 }
 
 CpuModel parse_cpu(const std::string& text) {
-  return choose<CpuModel, 4>("processor", text, {"386", "486", "pentium", "p6"},
-                             {CpuModel::I386, CpuModel::I486, CpuModel::Pentium, CpuModel::P6});
+  return choose<CpuModel, 6>("processor", text, {"386", "486", "pentium", "p6", "pentium3", "pentium4"},
+                             {CpuModel::I386, CpuModel::I486, CpuModel::Pentium, CpuModel::P6,
+                              CpuModel::Pentium3, CpuModel::Pentium4});
 }
 
 SensitiveInstructions parse_sensitive(const std::string& text) {

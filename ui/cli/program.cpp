@@ -82,7 +82,10 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
       ->check(CLI::IsMember({"on", "off"}))
       ->type_name("on|off")
       ->capture_default_str();
-  command.add_option("--cpu", o.cpu, "processor: 386, 486, pentium, p6")
+  command
+      .add_option(
+          "--cpu", o.cpu,
+          "processor: 386, 486, pentium, p6 (with MMX), pentium3 (SSE), pentium4 (SSE2); all have an x87")
       ->type_name("MODEL")
       ->capture_default_str();
   command.add_option("--instructions", o.instructions, "budget of guest instructions, also with k, M, G")

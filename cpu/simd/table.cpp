@@ -1,0 +1,341 @@
+#include "cpu/simd/table.h"
+
+#include "cpu/execute/cold.h"
+#include "cpu/simd/special.h"
+
+namespace ringside {
+
+namespace {
+
+using namespace simd;
+using namespace simd::trait;
+constexpr i8 kAny = OpcodeRow::kAny;
+constexpr CpuModel kP6 = CpuModel::P6, kP3 = CpuModel::Pentium3, kP4 = CpuModel::Pentium4;
+
+constexpr unsigned kRows = 273;
+
+/// Built at the start of the program, since the operations are pairs defined elsewhere.
+const std::array<SimdRow, kRows>& table() {
+  const auto integer = [](u8 opcode, Prefix prefix, const char* mnemonic, Place to, Place from, u8 bytes,
+                          Operation operation, CpuModel since) {
+    return SimdRow{opcode, prefix, kAny, mnemonic, to, from, bytes, 0, since, operation, nullptr, nullptr};
+  };
+  // clang-format off
+  //  opcode, prefix, /reg, mnemonic, to, from, bytes in memory, traits, since, operation, arithmetic, handler
+  static const std::array<SimdRow, kRows> kTable = {{
+      // ---- Integer arithmetic of MMX and SSE2
+      integer(0x60, Prefix::None, "punpcklbw", Place::Mm, Place::MmRm, 4, punpcklbw.mmx, kP6),
+      integer(0x60, Prefix::P66, "punpcklbw", Place::Xmm, Place::XmmRm, 16, punpcklbw.xmm, kP4),
+      integer(0x61, Prefix::None, "punpcklwd", Place::Mm, Place::MmRm, 4, punpcklwd.mmx, kP6),
+      integer(0x61, Prefix::P66, "punpcklwd", Place::Xmm, Place::XmmRm, 16, punpcklwd.xmm, kP4),
+      integer(0x62, Prefix::None, "punpckldq", Place::Mm, Place::MmRm, 4, punpckldq.mmx, kP6),
+      integer(0x62, Prefix::P66, "punpckldq", Place::Xmm, Place::XmmRm, 16, punpckldq.xmm, kP4),
+      integer(0x63, Prefix::None, "packsswb", Place::Mm, Place::MmRm, 8, packsswb.mmx, kP6),
+      integer(0x63, Prefix::P66, "packsswb", Place::Xmm, Place::XmmRm, 16, packsswb.xmm, kP4),
+      integer(0x64, Prefix::None, "pcmpgtb", Place::Mm, Place::MmRm, 8, pcmpgtb.mmx, kP6),
+      integer(0x64, Prefix::P66, "pcmpgtb", Place::Xmm, Place::XmmRm, 16, pcmpgtb.xmm, kP4),
+      integer(0x65, Prefix::None, "pcmpgtw", Place::Mm, Place::MmRm, 8, pcmpgtw.mmx, kP6),
+      integer(0x65, Prefix::P66, "pcmpgtw", Place::Xmm, Place::XmmRm, 16, pcmpgtw.xmm, kP4),
+      integer(0x66, Prefix::None, "pcmpgtd", Place::Mm, Place::MmRm, 8, pcmpgtd.mmx, kP6),
+      integer(0x66, Prefix::P66, "pcmpgtd", Place::Xmm, Place::XmmRm, 16, pcmpgtd.xmm, kP4),
+      integer(0x67, Prefix::None, "packuswb", Place::Mm, Place::MmRm, 8, packuswb.mmx, kP6),
+      integer(0x67, Prefix::P66, "packuswb", Place::Xmm, Place::XmmRm, 16, packuswb.xmm, kP4),
+      integer(0x68, Prefix::None, "punpckhbw", Place::Mm, Place::MmRm, 8, punpckhbw.mmx, kP6),
+      integer(0x68, Prefix::P66, "punpckhbw", Place::Xmm, Place::XmmRm, 16, punpckhbw.xmm, kP4),
+      integer(0x69, Prefix::None, "punpckhwd", Place::Mm, Place::MmRm, 8, punpckhwd.mmx, kP6),
+      integer(0x69, Prefix::P66, "punpckhwd", Place::Xmm, Place::XmmRm, 16, punpckhwd.xmm, kP4),
+      integer(0x6A, Prefix::None, "punpckhdq", Place::Mm, Place::MmRm, 8, punpckhdq.mmx, kP6),
+      integer(0x6A, Prefix::P66, "punpckhdq", Place::Xmm, Place::XmmRm, 16, punpckhdq.xmm, kP4),
+      integer(0x6B, Prefix::None, "packssdw", Place::Mm, Place::MmRm, 8, packssdw.mmx, kP6),
+      integer(0x6B, Prefix::P66, "packssdw", Place::Xmm, Place::XmmRm, 16, packssdw.xmm, kP4),
+      integer(0x74, Prefix::None, "pcmpeqb", Place::Mm, Place::MmRm, 8, pcmpeqb.mmx, kP6),
+      integer(0x74, Prefix::P66, "pcmpeqb", Place::Xmm, Place::XmmRm, 16, pcmpeqb.xmm, kP4),
+      integer(0x75, Prefix::None, "pcmpeqw", Place::Mm, Place::MmRm, 8, pcmpeqw.mmx, kP6),
+      integer(0x75, Prefix::P66, "pcmpeqw", Place::Xmm, Place::XmmRm, 16, pcmpeqw.xmm, kP4),
+      integer(0x76, Prefix::None, "pcmpeqd", Place::Mm, Place::MmRm, 8, pcmpeqd.mmx, kP6),
+      integer(0x76, Prefix::P66, "pcmpeqd", Place::Xmm, Place::XmmRm, 16, pcmpeqd.xmm, kP4),
+      integer(0xD1, Prefix::None, "psrlw", Place::Mm, Place::MmRm, 8, psrlw.mmx, kP6),
+      integer(0xD1, Prefix::P66, "psrlw", Place::Xmm, Place::XmmRm, 16, psrlw.xmm, kP4),
+      integer(0xD2, Prefix::None, "psrld", Place::Mm, Place::MmRm, 8, psrld.mmx, kP6),
+      integer(0xD2, Prefix::P66, "psrld", Place::Xmm, Place::XmmRm, 16, psrld.xmm, kP4),
+      integer(0xD3, Prefix::None, "psrlq", Place::Mm, Place::MmRm, 8, psrlq.mmx, kP6),
+      integer(0xD3, Prefix::P66, "psrlq", Place::Xmm, Place::XmmRm, 16, psrlq.xmm, kP4),
+      integer(0xD4, Prefix::None, "paddq", Place::Mm, Place::MmRm, 8, paddq.mmx, kP4),
+      integer(0xD4, Prefix::P66, "paddq", Place::Xmm, Place::XmmRm, 16, paddq.xmm, kP4),
+      integer(0xD5, Prefix::None, "pmullw", Place::Mm, Place::MmRm, 8, pmullw.mmx, kP6),
+      integer(0xD5, Prefix::P66, "pmullw", Place::Xmm, Place::XmmRm, 16, pmullw.xmm, kP4),
+      integer(0xD8, Prefix::None, "psubusb", Place::Mm, Place::MmRm, 8, psubusb.mmx, kP6),
+      integer(0xD8, Prefix::P66, "psubusb", Place::Xmm, Place::XmmRm, 16, psubusb.xmm, kP4),
+      integer(0xD9, Prefix::None, "psubusw", Place::Mm, Place::MmRm, 8, psubusw.mmx, kP6),
+      integer(0xD9, Prefix::P66, "psubusw", Place::Xmm, Place::XmmRm, 16, psubusw.xmm, kP4),
+      integer(0xDA, Prefix::None, "pminub", Place::Mm, Place::MmRm, 8, pminub.mmx, kP3),
+      integer(0xDA, Prefix::P66, "pminub", Place::Xmm, Place::XmmRm, 16, pminub.xmm, kP4),
+      integer(0xDB, Prefix::None, "pand", Place::Mm, Place::MmRm, 8, pand.mmx, kP6),
+      integer(0xDB, Prefix::P66, "pand", Place::Xmm, Place::XmmRm, 16, pand.xmm, kP4),
+      integer(0xDC, Prefix::None, "paddusb", Place::Mm, Place::MmRm, 8, paddusb.mmx, kP6),
+      integer(0xDC, Prefix::P66, "paddusb", Place::Xmm, Place::XmmRm, 16, paddusb.xmm, kP4),
+      integer(0xDD, Prefix::None, "paddusw", Place::Mm, Place::MmRm, 8, paddusw.mmx, kP6),
+      integer(0xDD, Prefix::P66, "paddusw", Place::Xmm, Place::XmmRm, 16, paddusw.xmm, kP4),
+      integer(0xDE, Prefix::None, "pmaxub", Place::Mm, Place::MmRm, 8, pmaxub.mmx, kP3),
+      integer(0xDE, Prefix::P66, "pmaxub", Place::Xmm, Place::XmmRm, 16, pmaxub.xmm, kP4),
+      integer(0xDF, Prefix::None, "pandn", Place::Mm, Place::MmRm, 8, pandn.mmx, kP6),
+      integer(0xDF, Prefix::P66, "pandn", Place::Xmm, Place::XmmRm, 16, pandn.xmm, kP4),
+      integer(0xE0, Prefix::None, "pavgb", Place::Mm, Place::MmRm, 8, pavgb.mmx, kP3),
+      integer(0xE0, Prefix::P66, "pavgb", Place::Xmm, Place::XmmRm, 16, pavgb.xmm, kP4),
+      integer(0xE1, Prefix::None, "psraw", Place::Mm, Place::MmRm, 8, psraw.mmx, kP6),
+      integer(0xE1, Prefix::P66, "psraw", Place::Xmm, Place::XmmRm, 16, psraw.xmm, kP4),
+      integer(0xE2, Prefix::None, "psrad", Place::Mm, Place::MmRm, 8, psrad.mmx, kP6),
+      integer(0xE2, Prefix::P66, "psrad", Place::Xmm, Place::XmmRm, 16, psrad.xmm, kP4),
+      integer(0xE3, Prefix::None, "pavgw", Place::Mm, Place::MmRm, 8, pavgw.mmx, kP3),
+      integer(0xE3, Prefix::P66, "pavgw", Place::Xmm, Place::XmmRm, 16, pavgw.xmm, kP4),
+      integer(0xE4, Prefix::None, "pmulhuw", Place::Mm, Place::MmRm, 8, pmulhuw.mmx, kP3),
+      integer(0xE4, Prefix::P66, "pmulhuw", Place::Xmm, Place::XmmRm, 16, pmulhuw.xmm, kP4),
+      integer(0xE5, Prefix::None, "pmulhw", Place::Mm, Place::MmRm, 8, pmulhw.mmx, kP6),
+      integer(0xE5, Prefix::P66, "pmulhw", Place::Xmm, Place::XmmRm, 16, pmulhw.xmm, kP4),
+      integer(0xE8, Prefix::None, "psubsb", Place::Mm, Place::MmRm, 8, psubsb.mmx, kP6),
+      integer(0xE8, Prefix::P66, "psubsb", Place::Xmm, Place::XmmRm, 16, psubsb.xmm, kP4),
+      integer(0xE9, Prefix::None, "psubsw", Place::Mm, Place::MmRm, 8, psubsw.mmx, kP6),
+      integer(0xE9, Prefix::P66, "psubsw", Place::Xmm, Place::XmmRm, 16, psubsw.xmm, kP4),
+      integer(0xEA, Prefix::None, "pminsw", Place::Mm, Place::MmRm, 8, pminsw.mmx, kP3),
+      integer(0xEA, Prefix::P66, "pminsw", Place::Xmm, Place::XmmRm, 16, pminsw.xmm, kP4),
+      integer(0xEB, Prefix::None, "por", Place::Mm, Place::MmRm, 8, por.mmx, kP6),
+      integer(0xEB, Prefix::P66, "por", Place::Xmm, Place::XmmRm, 16, por.xmm, kP4),
+      integer(0xEC, Prefix::None, "paddsb", Place::Mm, Place::MmRm, 8, paddsb.mmx, kP6),
+      integer(0xEC, Prefix::P66, "paddsb", Place::Xmm, Place::XmmRm, 16, paddsb.xmm, kP4),
+      integer(0xED, Prefix::None, "paddsw", Place::Mm, Place::MmRm, 8, paddsw.mmx, kP6),
+      integer(0xED, Prefix::P66, "paddsw", Place::Xmm, Place::XmmRm, 16, paddsw.xmm, kP4),
+      integer(0xEE, Prefix::None, "pmaxsw", Place::Mm, Place::MmRm, 8, pmaxsw.mmx, kP3),
+      integer(0xEE, Prefix::P66, "pmaxsw", Place::Xmm, Place::XmmRm, 16, pmaxsw.xmm, kP4),
+      integer(0xEF, Prefix::None, "pxor", Place::Mm, Place::MmRm, 8, pxor.mmx, kP6),
+      integer(0xEF, Prefix::P66, "pxor", Place::Xmm, Place::XmmRm, 16, pxor.xmm, kP4),
+      integer(0xF1, Prefix::None, "psllw", Place::Mm, Place::MmRm, 8, psllw.mmx, kP6),
+      integer(0xF1, Prefix::P66, "psllw", Place::Xmm, Place::XmmRm, 16, psllw.xmm, kP4),
+      integer(0xF2, Prefix::None, "pslld", Place::Mm, Place::MmRm, 8, pslld.mmx, kP6),
+      integer(0xF2, Prefix::P66, "pslld", Place::Xmm, Place::XmmRm, 16, pslld.xmm, kP4),
+      integer(0xF3, Prefix::None, "psllq", Place::Mm, Place::MmRm, 8, psllq.mmx, kP6),
+      integer(0xF3, Prefix::P66, "psllq", Place::Xmm, Place::XmmRm, 16, psllq.xmm, kP4),
+      integer(0xF4, Prefix::None, "pmuludq", Place::Mm, Place::MmRm, 8, pmuludq.mmx, kP4),
+      integer(0xF4, Prefix::P66, "pmuludq", Place::Xmm, Place::XmmRm, 16, pmuludq.xmm, kP4),
+      integer(0xF5, Prefix::None, "pmaddwd", Place::Mm, Place::MmRm, 8, pmaddwd.mmx, kP6),
+      integer(0xF5, Prefix::P66, "pmaddwd", Place::Xmm, Place::XmmRm, 16, pmaddwd.xmm, kP4),
+      integer(0xF6, Prefix::None, "psadbw", Place::Mm, Place::MmRm, 8, psadbw.mmx, kP3),
+      integer(0xF6, Prefix::P66, "psadbw", Place::Xmm, Place::XmmRm, 16, psadbw.xmm, kP4),
+      integer(0xF8, Prefix::None, "psubb", Place::Mm, Place::MmRm, 8, psubb.mmx, kP6),
+      integer(0xF8, Prefix::P66, "psubb", Place::Xmm, Place::XmmRm, 16, psubb.xmm, kP4),
+      integer(0xF9, Prefix::None, "psubw", Place::Mm, Place::MmRm, 8, psubw.mmx, kP6),
+      integer(0xF9, Prefix::P66, "psubw", Place::Xmm, Place::XmmRm, 16, psubw.xmm, kP4),
+      integer(0xFA, Prefix::None, "psubd", Place::Mm, Place::MmRm, 8, psubd.mmx, kP6),
+      integer(0xFA, Prefix::P66, "psubd", Place::Xmm, Place::XmmRm, 16, psubd.xmm, kP4),
+      integer(0xFB, Prefix::None, "psubq", Place::Mm, Place::MmRm, 8, psubq.mmx, kP4),
+      integer(0xFB, Prefix::P66, "psubq", Place::Xmm, Place::XmmRm, 16, psubq.xmm, kP4),
+      integer(0xFC, Prefix::None, "paddb", Place::Mm, Place::MmRm, 8, paddb.mmx, kP6),
+      integer(0xFC, Prefix::P66, "paddb", Place::Xmm, Place::XmmRm, 16, paddb.xmm, kP4),
+      integer(0xFD, Prefix::None, "paddw", Place::Mm, Place::MmRm, 8, paddw.mmx, kP6),
+      integer(0xFD, Prefix::P66, "paddw", Place::Xmm, Place::XmmRm, 16, paddw.xmm, kP4),
+      integer(0xFE, Prefix::None, "paddd", Place::Mm, Place::MmRm, 8, paddd.mmx, kP6),
+      integer(0xFE, Prefix::P66, "paddd", Place::Xmm, Place::XmmRm, 16, paddd.xmm, kP4),
+      integer(0x6C, Prefix::P66, "punpcklqdq", Place::Xmm, Place::XmmRm, 16, punpcklqdq, kP4),
+      integer(0x6D, Prefix::P66, "punpckhqdq", Place::Xmm, Place::XmmRm, 16, punpckhqdq, kP4),
+      {0x71, Prefix::None, 2, "psrlw", Place::MmRm, Place::None, 8, Register | Immediate, kP6, psrlw_by.mmx, nullptr, nullptr},
+      {0x71, Prefix::P66, 2, "psrlw", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psrlw_by.xmm, nullptr, nullptr},
+      {0x71, Prefix::None, 4, "psraw", Place::MmRm, Place::None, 8, Register | Immediate, kP6, psraw_by.mmx, nullptr, nullptr},
+      {0x71, Prefix::P66, 4, "psraw", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psraw_by.xmm, nullptr, nullptr},
+      {0x71, Prefix::None, 6, "psllw", Place::MmRm, Place::None, 8, Register | Immediate, kP6, psllw_by.mmx, nullptr, nullptr},
+      {0x71, Prefix::P66, 6, "psllw", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psllw_by.xmm, nullptr, nullptr},
+      {0x72, Prefix::None, 2, "psrld", Place::MmRm, Place::None, 8, Register | Immediate, kP6, psrld_by.mmx, nullptr, nullptr},
+      {0x72, Prefix::P66, 2, "psrld", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psrld_by.xmm, nullptr, nullptr},
+      {0x72, Prefix::None, 4, "psrad", Place::MmRm, Place::None, 8, Register | Immediate, kP6, psrad_by.mmx, nullptr, nullptr},
+      {0x72, Prefix::P66, 4, "psrad", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psrad_by.xmm, nullptr, nullptr},
+      {0x72, Prefix::None, 6, "pslld", Place::MmRm, Place::None, 8, Register | Immediate, kP6, pslld_by.mmx, nullptr, nullptr},
+      {0x72, Prefix::P66, 6, "pslld", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, pslld_by.xmm, nullptr, nullptr},
+      {0x73, Prefix::None, 2, "psrlq", Place::MmRm, Place::None, 8, Register | Immediate, kP6, psrlq_by.mmx, nullptr, nullptr},
+      {0x73, Prefix::P66, 2, "psrlq", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psrlq_by.xmm, nullptr, nullptr},
+      {0x73, Prefix::None, 6, "psllq", Place::MmRm, Place::None, 8, Register | Immediate, kP6, psllq_by.mmx, nullptr, nullptr},
+      {0x73, Prefix::P66, 6, "psllq", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psllq_by.xmm, nullptr, nullptr},
+      {0x73, Prefix::P66, 3, "psrldq", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, psrldq, nullptr, nullptr},
+      {0x73, Prefix::P66, 7, "pslldq", Place::XmmRm, Place::None, 16, Register | Immediate, kP4, pslldq, nullptr, nullptr},
+      // ---- Shuffles, words in and out
+      {0x70, Prefix::None, kAny, "pshufw", Place::Mm, Place::MmRm, 8, Immediate, kP3, shuffle_words4, nullptr, nullptr},
+      {0x70, Prefix::P66, kAny, "pshufd", Place::Xmm, Place::XmmRm, 16, Immediate, kP4, shuffle_dwords, nullptr, nullptr},
+      {0x70, Prefix::PF3, kAny, "pshufhw", Place::Xmm, Place::XmmRm, 16, Immediate, kP4, shuffle_high_words, nullptr, nullptr},
+      {0x70, Prefix::PF2, kAny, "pshuflw", Place::Xmm, Place::XmmRm, 16, Immediate, kP4, shuffle_low_words, nullptr, nullptr},
+      {0xC4, Prefix::None, kAny, "pinsrw", Place::Mm, Place::GprRm, 2, Immediate, kP3, insert_word4, nullptr, nullptr},
+      {0xC4, Prefix::P66, kAny, "pinsrw", Place::Xmm, Place::GprRm, 2, Immediate, kP4, insert_word8, nullptr, nullptr},
+      {0xC5, Prefix::None, kAny, "pextrw", Place::Gpr, Place::MmRm, 8, Register | Immediate, kP3, extract_word4, nullptr, nullptr},
+      {0xC5, Prefix::P66, kAny, "pextrw", Place::Gpr, Place::XmmRm, 16, Register | Immediate, kP4, extract_word8, nullptr, nullptr},
+      {0xC6, Prefix::None, kAny, "shufps", Place::Xmm, Place::XmmRm, 16, Immediate, kP3, shufps, nullptr, nullptr},
+      {0xC6, Prefix::P66, kAny, "shufpd", Place::Xmm, Place::XmmRm, 16, Immediate, kP4, shufpd, nullptr, nullptr},
+      {0x14, Prefix::None, kAny, "unpcklps", Place::Xmm, Place::XmmRm, 16, 0, kP3, unpcklps, nullptr, nullptr},
+      {0x14, Prefix::P66, kAny, "unpcklpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, punpcklqdq, nullptr, nullptr},
+      {0x15, Prefix::None, kAny, "unpckhps", Place::Xmm, Place::XmmRm, 16, 0, kP3, unpckhps, nullptr, nullptr},
+      {0x15, Prefix::P66, kAny, "unpckhpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, punpckhqdq, nullptr, nullptr},
+      {0xD7, Prefix::None, kAny, "pmovmskb", Place::Gpr, Place::MmRm, 8, Register, kP3, sign_mask_bytes8, nullptr, nullptr},
+      {0xD7, Prefix::P66, kAny, "pmovmskb", Place::Gpr, Place::XmmRm, 16, Register, kP4, sign_mask_bytes16, nullptr, nullptr},
+      {0x50, Prefix::None, kAny, "movmskps", Place::Gpr, Place::XmmRm, 16, Register, kP3, sign_mask_ps, nullptr, nullptr},
+      {0x50, Prefix::P66, kAny, "movmskpd", Place::Gpr, Place::XmmRm, 16, Register, kP4, sign_mask_pd, nullptr, nullptr},
+      // ---- Moves
+      {0x6E, Prefix::None, kAny, "movd", Place::Mm, Place::GprRm, 4, 0, kP6, move8, nullptr, nullptr},
+      {0x6E, Prefix::P66, kAny, "movd", Place::Xmm, Place::GprRm, 4, 0, kP4, move4z, nullptr, nullptr},
+      {0x7E, Prefix::None, kAny, "movd", Place::GprRm, Place::Mm, 4, 0, kP6, move4, nullptr, nullptr},
+      {0x7E, Prefix::P66, kAny, "movd", Place::GprRm, Place::Xmm, 4, 0, kP4, move4, nullptr, nullptr},
+      {0x7E, Prefix::PF3, kAny, "movq", Place::Xmm, Place::XmmRm, 8, 0, kP4, move8z, nullptr, nullptr},
+      {0xD6, Prefix::P66, kAny, "movq", Place::XmmRm, Place::Xmm, 8, 0, kP4, move8z, nullptr, nullptr},
+      {0xD6, Prefix::PF3, kAny, "movq2dq", Place::Xmm, Place::MmRm, 8, Register, kP4, move8z, nullptr, nullptr},
+      {0xD6, Prefix::PF2, kAny, "movdq2q", Place::Mm, Place::XmmRm, 8, Register, kP4, move8, nullptr, nullptr},
+      {0x6F, Prefix::None, kAny, "movq", Place::Mm, Place::MmRm, 8, 0, kP6, move8, nullptr, nullptr},
+      {0x6F, Prefix::P66, kAny, "movdqa", Place::Xmm, Place::XmmRm, 16, 0, kP4, move16, nullptr, nullptr},
+      {0x6F, Prefix::PF3, kAny, "movdqu", Place::Xmm, Place::XmmRm, 16, Unaligned, kP4, move16, nullptr, nullptr},
+      {0x7F, Prefix::None, kAny, "movq", Place::MmRm, Place::Mm, 8, 0, kP6, move8, nullptr, nullptr},
+      {0x7F, Prefix::P66, kAny, "movdqa", Place::XmmRm, Place::Xmm, 16, 0, kP4, move16, nullptr, nullptr},
+      {0x7F, Prefix::PF3, kAny, "movdqu", Place::XmmRm, Place::Xmm, 16, Unaligned, kP4, move16, nullptr, nullptr},
+      {0xE7, Prefix::None, kAny, "movntq", Place::MmRm, Place::Mm, 8, Memory, kP3, move8, nullptr, nullptr},
+      {0xE7, Prefix::P66, kAny, "movntdq", Place::XmmRm, Place::Xmm, 16, Memory, kP4, move16, nullptr, nullptr},
+      {0x10, Prefix::None, kAny, "movups", Place::Xmm, Place::XmmRm, 16, Unaligned, kP3, move16, nullptr, nullptr},
+      {0x10, Prefix::P66, kAny, "movupd", Place::Xmm, Place::XmmRm, 16, Unaligned, kP4, move16, nullptr, nullptr},
+      {0x10, Prefix::PF3, kAny, "movss", Place::Xmm, Place::XmmRm, 4, Memory, kP3, move4z, nullptr, nullptr},
+      {0x10, Prefix::PF3, kAny, "movss", Place::Xmm, Place::XmmRm, 4, Register, kP3, move4, nullptr, nullptr},
+      {0x10, Prefix::PF2, kAny, "movsd", Place::Xmm, Place::XmmRm, 8, Memory, kP4, move8z, nullptr, nullptr},
+      {0x10, Prefix::PF2, kAny, "movsd", Place::Xmm, Place::XmmRm, 8, Register, kP4, move8, nullptr, nullptr},
+      {0x11, Prefix::None, kAny, "movups", Place::XmmRm, Place::Xmm, 16, Unaligned, kP3, move16, nullptr, nullptr},
+      {0x11, Prefix::P66, kAny, "movupd", Place::XmmRm, Place::Xmm, 16, Unaligned, kP4, move16, nullptr, nullptr},
+      {0x11, Prefix::PF3, kAny, "movss", Place::XmmRm, Place::Xmm, 4, Memory, kP3, move4, nullptr, nullptr},
+      {0x11, Prefix::PF3, kAny, "movss", Place::XmmRm, Place::Xmm, 4, Register, kP3, move4, nullptr, nullptr},
+      {0x11, Prefix::PF2, kAny, "movsd", Place::XmmRm, Place::Xmm, 8, Memory, kP4, move8, nullptr, nullptr},
+      {0x11, Prefix::PF2, kAny, "movsd", Place::XmmRm, Place::Xmm, 8, Register, kP4, move8, nullptr, nullptr},
+      {0x12, Prefix::None, kAny, "movlps", Place::Xmm, Place::XmmRm, 8, Memory, kP3, move8, nullptr, nullptr},
+      {0x12, Prefix::None, kAny, "movhlps", Place::Xmm, Place::XmmRm, 16, Register, kP3, high_to_low, nullptr, nullptr},
+      {0x12, Prefix::P66, kAny, "movlpd", Place::Xmm, Place::XmmRm, 8, Memory, kP4, move8, nullptr, nullptr},
+      {0x13, Prefix::None, kAny, "movlps", Place::XmmRm, Place::Xmm, 8, Memory, kP3, move8, nullptr, nullptr},
+      {0x13, Prefix::P66, kAny, "movlpd", Place::XmmRm, Place::Xmm, 8, Memory, kP4, move8, nullptr, nullptr},
+      {0x16, Prefix::None, kAny, "movhps", Place::Xmm, Place::XmmRm, 8, Memory, kP3, low_to_high, nullptr, nullptr},
+      {0x16, Prefix::None, kAny, "movlhps", Place::Xmm, Place::XmmRm, 16, Register, kP3, low_to_high, nullptr, nullptr},
+      {0x16, Prefix::P66, kAny, "movhpd", Place::Xmm, Place::XmmRm, 8, Memory, kP4, low_to_high, nullptr, nullptr},
+      {0x17, Prefix::None, kAny, "movhps", Place::XmmRm, Place::Xmm, 8, Memory, kP3, high_half, nullptr, nullptr},
+      {0x17, Prefix::P66, kAny, "movhpd", Place::XmmRm, Place::Xmm, 8, Memory, kP4, high_half, nullptr, nullptr},
+      {0x28, Prefix::None, kAny, "movaps", Place::Xmm, Place::XmmRm, 16, 0, kP3, move16, nullptr, nullptr},
+      {0x29, Prefix::None, kAny, "movaps", Place::XmmRm, Place::Xmm, 16, 0, kP3, move16, nullptr, nullptr},
+      {0x2B, Prefix::None, kAny, "movntps", Place::XmmRm, Place::Xmm, 16, Memory, kP3, move16, nullptr, nullptr},
+      {0x54, Prefix::None, kAny, "andps", Place::Xmm, Place::XmmRm, 16, 0, kP3, pand.xmm, nullptr, nullptr},
+      {0x55, Prefix::None, kAny, "andnps", Place::Xmm, Place::XmmRm, 16, 0, kP3, pandn.xmm, nullptr, nullptr},
+      {0x56, Prefix::None, kAny, "orps", Place::Xmm, Place::XmmRm, 16, 0, kP3, por.xmm, nullptr, nullptr},
+      {0x57, Prefix::None, kAny, "xorps", Place::Xmm, Place::XmmRm, 16, 0, kP3, pxor.xmm, nullptr, nullptr},
+      {0x28, Prefix::P66, kAny, "movapd", Place::Xmm, Place::XmmRm, 16, 0, kP4, move16, nullptr, nullptr},
+      {0x29, Prefix::P66, kAny, "movapd", Place::XmmRm, Place::Xmm, 16, 0, kP4, move16, nullptr, nullptr},
+      {0x2B, Prefix::P66, kAny, "movntpd", Place::XmmRm, Place::Xmm, 16, Memory, kP4, move16, nullptr, nullptr},
+      {0x54, Prefix::P66, kAny, "andpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, pand.xmm, nullptr, nullptr},
+      {0x55, Prefix::P66, kAny, "andnpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, pandn.xmm, nullptr, nullptr},
+      {0x56, Prefix::P66, kAny, "orpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, por.xmm, nullptr, nullptr},
+      {0x57, Prefix::P66, kAny, "xorpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, pxor.xmm, nullptr, nullptr},
+      // ---- Floating point
+      {0x51, Prefix::None, kAny, "sqrtps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, square_root.ps, nullptr},
+      {0x51, Prefix::P66, kAny, "sqrtpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, square_root.pd, nullptr},
+      {0x51, Prefix::PF3, kAny, "sqrtss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, square_root.ss, nullptr},
+      {0x51, Prefix::PF2, kAny, "sqrtsd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, square_root.sd, nullptr},
+      {0x58, Prefix::None, kAny, "addps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, add.ps, nullptr},
+      {0x58, Prefix::P66, kAny, "addpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, add.pd, nullptr},
+      {0x58, Prefix::PF3, kAny, "addss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, add.ss, nullptr},
+      {0x58, Prefix::PF2, kAny, "addsd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, add.sd, nullptr},
+      {0x59, Prefix::None, kAny, "mulps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, multiply.ps, nullptr},
+      {0x59, Prefix::P66, kAny, "mulpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, multiply.pd, nullptr},
+      {0x59, Prefix::PF3, kAny, "mulss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, multiply.ss, nullptr},
+      {0x59, Prefix::PF2, kAny, "mulsd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, multiply.sd, nullptr},
+      {0x5C, Prefix::None, kAny, "subps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, subtract.ps, nullptr},
+      {0x5C, Prefix::P66, kAny, "subpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, subtract.pd, nullptr},
+      {0x5C, Prefix::PF3, kAny, "subss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, subtract.ss, nullptr},
+      {0x5C, Prefix::PF2, kAny, "subsd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, subtract.sd, nullptr},
+      {0x5D, Prefix::None, kAny, "minps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, minimum.ps, nullptr},
+      {0x5D, Prefix::P66, kAny, "minpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, minimum.pd, nullptr},
+      {0x5D, Prefix::PF3, kAny, "minss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, minimum.ss, nullptr},
+      {0x5D, Prefix::PF2, kAny, "minsd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, minimum.sd, nullptr},
+      {0x5E, Prefix::None, kAny, "divps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, divide.ps, nullptr},
+      {0x5E, Prefix::P66, kAny, "divpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, divide.pd, nullptr},
+      {0x5E, Prefix::PF3, kAny, "divss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, divide.ss, nullptr},
+      {0x5E, Prefix::PF2, kAny, "divsd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, divide.sd, nullptr},
+      {0x5F, Prefix::None, kAny, "maxps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, maximum.ps, nullptr},
+      {0x5F, Prefix::P66, kAny, "maxpd", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, maximum.pd, nullptr},
+      {0x5F, Prefix::PF3, kAny, "maxss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, maximum.ss, nullptr},
+      {0x5F, Prefix::PF2, kAny, "maxsd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, maximum.sd, nullptr},
+      {0xC2, Prefix::None, kAny, "cmpps", Place::Xmm, Place::XmmRm, 16, Immediate, kP3, nullptr, compare.ps, nullptr},
+      {0xC2, Prefix::P66, kAny, "cmppd", Place::Xmm, Place::XmmRm, 16, Immediate, kP4, nullptr, compare.pd, nullptr},
+      {0xC2, Prefix::PF3, kAny, "cmpss", Place::Xmm, Place::XmmRm, 4, Immediate, kP3, nullptr, compare.ss, nullptr},
+      {0xC2, Prefix::PF2, kAny, "cmpsd", Place::Xmm, Place::XmmRm, 8, Immediate, kP4, nullptr, compare.sd, nullptr},
+      {0x52, Prefix::None, kAny, "rsqrtps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, rsqrtps, nullptr},
+      {0x52, Prefix::PF3, kAny, "rsqrtss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, rsqrtss, nullptr},
+      {0x53, Prefix::None, kAny, "rcpps", Place::Xmm, Place::XmmRm, 16, 0, kP3, nullptr, rcpps, nullptr},
+      {0x53, Prefix::PF3, kAny, "rcpss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, rcpss, nullptr},
+      {0x2A, Prefix::None, kAny, "cvtpi2ps", Place::Xmm, Place::MmRm, 8, 0, kP3, nullptr, cvtpi2ps, nullptr},
+      {0x2A, Prefix::P66, kAny, "cvtpi2pd", Place::Xmm, Place::MmRm, 8, 0, kP4, nullptr, cvtpi2pd, nullptr},
+      {0x2A, Prefix::PF3, kAny, "cvtsi2ss", Place::Xmm, Place::GprRm, 4, 0, kP3, nullptr, cvtsi2ss, nullptr},
+      {0x2A, Prefix::PF2, kAny, "cvtsi2sd", Place::Xmm, Place::GprRm, 4, 0, kP4, nullptr, cvtsi2sd, nullptr},
+      {0x2C, Prefix::None, kAny, "cvttps2pi", Place::Mm, Place::XmmRm, 8, 0, kP3, nullptr, cvttps2pi, nullptr},
+      {0x2C, Prefix::P66, kAny, "cvttpd2pi", Place::Mm, Place::XmmRm, 16, 0, kP4, nullptr, cvttpd2pi, nullptr},
+      {0x2C, Prefix::PF3, kAny, "cvttss2si", Place::Gpr, Place::XmmRm, 4, 0, kP3, nullptr, cvttss2si, nullptr},
+      {0x2C, Prefix::PF2, kAny, "cvttsd2si", Place::Gpr, Place::XmmRm, 8, 0, kP4, nullptr, cvttsd2si, nullptr},
+      {0x2D, Prefix::None, kAny, "cvtps2pi", Place::Mm, Place::XmmRm, 8, 0, kP3, nullptr, cvtps2pi, nullptr},
+      {0x2D, Prefix::P66, kAny, "cvtpd2pi", Place::Mm, Place::XmmRm, 16, 0, kP4, nullptr, cvtpd2pi, nullptr},
+      {0x2D, Prefix::PF3, kAny, "cvtss2si", Place::Gpr, Place::XmmRm, 4, 0, kP3, nullptr, cvtss2si, nullptr},
+      {0x2D, Prefix::PF2, kAny, "cvtsd2si", Place::Gpr, Place::XmmRm, 8, 0, kP4, nullptr, cvtsd2si, nullptr},
+      {0x2E, Prefix::None, kAny, "ucomiss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, ucomiss, nullptr},
+      {0x2E, Prefix::P66, kAny, "ucomisd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, ucomisd, nullptr},
+      {0x2F, Prefix::None, kAny, "comiss", Place::Xmm, Place::XmmRm, 4, 0, kP3, nullptr, comiss, nullptr},
+      {0x2F, Prefix::P66, kAny, "comisd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, comisd, nullptr},
+      {0x5A, Prefix::None, kAny, "cvtps2pd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, cvtps2pd, nullptr},
+      {0x5A, Prefix::P66, kAny, "cvtpd2ps", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, cvtpd2ps, nullptr},
+      {0x5A, Prefix::PF3, kAny, "cvtss2sd", Place::Xmm, Place::XmmRm, 4, 0, kP4, nullptr, cvtss2sd, nullptr},
+      {0x5A, Prefix::PF2, kAny, "cvtsd2ss", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, cvtsd2ss, nullptr},
+      {0x5B, Prefix::None, kAny, "cvtdq2ps", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, cvtdq2ps, nullptr},
+      {0x5B, Prefix::P66, kAny, "cvtps2dq", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, cvtps2dq, nullptr},
+      {0x5B, Prefix::PF3, kAny, "cvttps2dq", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, cvttps2dq, nullptr},
+      {0xE6, Prefix::PF3, kAny, "cvtdq2pd", Place::Xmm, Place::XmmRm, 8, 0, kP4, nullptr, cvtdq2pd, nullptr},
+      {0xE6, Prefix::P66, kAny, "cvttpd2dq", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, cvttpd2dq, nullptr},
+      {0xE6, Prefix::PF2, kAny, "cvtpd2dq", Place::Xmm, Place::XmmRm, 16, 0, kP4, nullptr, cvtpd2dq, nullptr},
+      // ---- The rest
+      {0xAE, Prefix::None, 0, "fxsave", Place::None, Place::None, 0, Memory, kP3, nullptr, nullptr, cold<fxsave>},
+      {0xAE, Prefix::None, 1, "fxrstor", Place::None, Place::None, 0, Memory, kP3, nullptr, nullptr, cold<fxrstor>},
+      {0xAE, Prefix::None, 2, "ldmxcsr", Place::None, Place::None, 0, Memory, kP3, nullptr, nullptr, cold<ldmxcsr>},
+      {0xAE, Prefix::None, 3, "stmxcsr", Place::None, Place::None, 0, Memory, kP3, nullptr, nullptr, cold<stmxcsr>},
+      {0xAE, Prefix::None, 7, "clflush", Place::None, Place::None, 0, Memory, kP4, nullptr, nullptr, cold<flush_line>},
+      {0xAE, Prefix::None, 5, "lfence", Place::None, Place::None, 0, Register, kP4, nullptr, nullptr, cold<fence>},
+      {0xAE, Prefix::None, 6, "mfence", Place::None, Place::None, 0, Register, kP4, nullptr, nullptr, cold<fence>},
+      {0xAE, Prefix::None, 7, "sfence", Place::None, Place::None, 0, Register, kP3, nullptr, nullptr, cold<fence>},
+      {0xC3, Prefix::None, kAny, "movnti", Place::None, Place::None, 0, Memory, kP4, nullptr, nullptr, cold<movnti>},
+      {0xF7, Prefix::None, kAny, "maskmovq", Place::None, Place::None, 0, Register, kP3, nullptr, nullptr, cold<maskmovq>},
+      {0xF7, Prefix::P66, kAny, "maskmovdqu", Place::None, Place::None, 0, Register, kP4, nullptr, nullptr, cold<maskmovdqu>},
+  }};
+  // clang-format on
+  return kTable;
+}
+
+constexpr u16 kNoRow = 0xFFFF;
+
+/// [opcode][prefix][reg][register operand]
+struct Index {
+  u16 row[256][4][8][2];
+
+  Index() {
+    for (auto& opcode : row)
+      for (auto& prefix : opcode)
+        for (auto& reg : prefix) reg[0] = reg[1] = kNoRow;
+    for (u16 n = 0; n < table().size(); ++n) {
+      const SimdRow& r = table()[n];
+      for (int reg = 0; reg < 8; ++reg) {
+        if (r.reg >= 0 && r.reg != reg) continue;
+        auto& at = row[r.opcode][static_cast<u8>(r.prefix)][reg];
+        if (!(r.traits & Register)) at[0] = n;
+        if (!(r.traits & Memory)) at[1] = n;
+      }
+    }
+  }
+};
+
+}  // namespace
+
+std::span<const SimdRow> simd_table() { return table(); }
+
+const SimdRow* find_simd(u8 opcode, Prefix prefix, u8 reg, bool register_operand) {
+  static const Index kIndex;
+  const u16 n = kIndex.row[opcode][static_cast<u8>(prefix)][reg & 7][register_operand];
+  return n == kNoRow ? nullptr : &table()[n];
+}
+
+}  // namespace ringside
