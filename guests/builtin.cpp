@@ -17,6 +17,8 @@ INCLUDE_FILE(guest_sensitive, "sensitive.elf")
 INCLUDE_FILE(guest_nanobench, "nanobench.elf")
 INCLUDE_FILE(guest_pagetables, "pagetables.elf")
 INCLUDE_FILE(guest_diskio, "diskio.elf")
+INCLUDE_FILE(guest_netio, "netio.elf")
+INCLUDE_FILE(guest_netio_paravirtual, "netio-pv.elf")
 INCLUDE_FILE(guest_kernel, "kernel.elf")
 INCLUDE_FILE(guest_kernel_paravirtual, "kernel-pv.elf")
 INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
@@ -54,6 +56,13 @@ std::span<const BuiltinGuest> builtin_guests() {
               "moves blocks of any size between memory and disk, many at a time: bs=, depth=, count=",
           .image = FILE_BYTES(guest_diskio),
           .disk = blank_disk,
+      },
+      BuiltinGuest{
+          .name = "netio",
+          .description = "two machines exchange messages over a network: load=rr|bulk, bs=, depth=, count=",
+          .image = FILE_BYTES(guest_netio),
+          .paravirtual_image = FILE_BYTES(guest_netio_paravirtual),
+          .needs_peer = true,
       },
       BuiltinGuest{
           .name = "kernel",

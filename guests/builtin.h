@@ -19,6 +19,8 @@ struct BuiltinGuest {
   std::span<const std::uint8_t> paravirtual_image{};
   /// The disk that it boots with; empty = none.
   std::span<const std::uint8_t> disk{};
+  /// It talks to a second machine, which runs the same guest.
+  bool needs_peer = false;
 };
 
 /// In the order in which a list should show them.

@@ -46,6 +46,7 @@ constexpr std::array<EventRow, kEvents> kRows{{
     {E::UserSpaceRoundTrip, B::Devices, "to the device process and back"},
     {E::DeviceAccess, B::Devices, "device model"},
     {E::RingRequest, B::Devices, "request from a ring"},
+    {E::NatTranslation, B::Devices, "packet through an address translator"},
 }};
 
 constexpr bool in_enum_order() {

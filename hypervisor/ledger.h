@@ -43,6 +43,7 @@ enum class CostEvent : u8 {
   UserSpaceRoundTrip,     // devices: leaving the kernel half of the monitor for the device model
   DeviceAccess,           // devices: work of the model itself
   RingRequest,            // devices: one request taken from a ring
+  NatTranslation,         // devices: one packet through an address translator on the way to the network
   kCount
 };
 

@@ -28,7 +28,9 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
       vga(clock),
       uart(clock, IrqLine(pic, RS_IRQ_UART), console),
       virtio_block(clock, IrqLine(pic, RS_IRQ_VIRTIO_BLOCK), dma, config.disk),
-      virtio_console(clock, IrqLine(pic, RS_IRQ_VIRTIO_CONSOLE), dma, uart, console) {
+      virtio_console(clock, IrqLine(pic, RS_IRQ_VIRTIO_CONSOLE), dma, uart, console),
+      virtio_net(clock, IrqLine(pic, RS_IRQ_VIRTIO_NET), dma, config.network),
+      lance(clock, IrqLine(pic, RS_IRQ_LANCE), dma, config.network) {
   const auto at = [this](DeviceId id) -> Device*& { return table_[static_cast<std::size_t>(id)]; };
   at(DeviceId::Pic) = &pic;
   at(DeviceId::Pit) = &pit;
@@ -46,6 +48,8 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
   at(DeviceId::Uart) = &uart;
   at(DeviceId::VirtioBlock) = &virtio_block;
   at(DeviceId::VirtioConsole) = &virtio_console;
+  at(DeviceId::VirtioNet) = &virtio_net;
+  at(DeviceId::Lance) = &lance;
   for (std::size_t row = 0; row < std::size(kPortMap); ++row)
     for (u16 i = 0; i < kPortMap[row].count; ++i)
       port_index_[kPortMap[row].first + i] = static_cast<u8>(row + 1);
@@ -72,6 +76,8 @@ Machine::Devices::State Machine::Devices::save() const {
           uart.state(),
           virtio_block.state(),
           virtio_console.state(),
+          virtio_net.state(),
+          lance.state(),
           console.text().size()};
 }
 
@@ -88,6 +94,8 @@ void Machine::Devices::restore(const State& s) {
   uart.restore(s.uart);
   virtio_block.restore(s.virtio_block);
   virtio_console.restore(s.virtio_console);
+  virtio_net.restore(s.virtio_net);
+  lance.restore(s.lance);
   console.restore(s.console_bytes);
   pic.restore(s.pic);  // last: it knows the levels of all lines
   update_deadline();
@@ -157,11 +165,14 @@ bool Machine::has_rings(GuestPhys address) const {
 }
 
 u64 Machine::ring_requests() const {
-  return devices_->virtio_block.requests() + devices_->virtio_console.requests();
+  return devices_->virtio_block.requests() + devices_->virtio_console.requests() +
+         devices_->virtio_net.requests() + devices_->lance.requests();
 }
 
 bool Machine::interrupt_pending() const { return devices_->pic.interrupt_pending(); }
 u8 Machine::acknowledge_interrupt() { return devices_->pic.acknowledge(); }
+
+void Machine::network_changed() { devices_->update_deadline(); }
 
 u64 Machine::next_deadline() const { return devices_->next_deadline; }
 Machine::Signals Machine::signals() const {

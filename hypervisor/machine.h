@@ -15,13 +15,15 @@
 #include "hypervisor/devices/clock.h"
 #include "hypervisor/devices/dma.h"
 #include "hypervisor/guest_memory.h"
+#include "hypervisor/network/port.h"
 
 namespace ringside {
 
 struct MachineConfig {
   std::shared_ptr<BlockBackend> disk;  ///< nullptr = no disk
   std::shared_ptr<BlockBackend> second_disk;
-  std::string console_input;  ///< typed at the serial console from the start
+  std::shared_ptr<NetworkPort> network;  ///< nullptr = no network card
+  std::string console_input;             ///< typed at the serial console from the start
 };
 
 class Machine {
@@ -60,9 +62,11 @@ class Machine {
   static constexpr u64 kNever = ~u64{0};
   u64 next_deadline() const;  ///< when a device next wants to act; kNever if none does
   void advance();             ///< lets devices act up to clock.now()
+  /// A frame may be on its way to the network card, sent by another machine.
+  void network_changed();
 
   // -- the outside world
-  const std::string& console() const;   ///< what the guest printed: serial port and port E9h, in order
+  const std::string& console() const;  ///< what the guest printed: serial port and port E9h, in order
   /// Calls `reader` whenever the guest ends a line on the console, on the thread that runs it.
   void on_console_line(std::function<void()> reader);
   void type(std::string_view text);     ///< at the terminal: serial port or ring console

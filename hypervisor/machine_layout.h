@@ -5,9 +5,11 @@
 // a test.
 #pragma once
 
+#include "hypervisor/abi/lance.h"
 #include "hypervisor/devices/cmos.h"
 #include "hypervisor/devices/ide.h"
 #include "hypervisor/devices/keyboard.h"
+#include "hypervisor/devices/lance.h"
 #include "hypervisor/devices/pic.h"
 #include "hypervisor/devices/pit.h"
 #include "hypervisor/devices/simple_ports.h"
@@ -15,6 +17,7 @@
 #include "hypervisor/devices/vga.h"
 #include "hypervisor/devices/virtio_block.h"
 #include "hypervisor/devices/virtio_console.h"
+#include "hypervisor/devices/virtio_net.h"
 #include "hypervisor/machine.h"
 
 namespace ringside {
@@ -38,6 +41,8 @@ enum class DeviceId : u8 {
   PortWindow,
   VirtioBlock,
   VirtioConsole,
+  VirtioNet,
+  Lance,
   kCount
 };
 
@@ -56,6 +61,8 @@ inline constexpr IrqAssignment kIrqMap[] = {
     {RS_IRQ_IDE, DeviceId::Ide, "disk"},
     {RS_IRQ_VIRTIO_BLOCK, DeviceId::VirtioBlock, "ring disk"},
     {RS_IRQ_VIRTIO_CONSOLE, DeviceId::VirtioConsole, "ring console"},
+    {RS_IRQ_VIRTIO_NET, DeviceId::VirtioNet, "ring network card"},
+    {RS_IRQ_LANCE, DeviceId::Lance, "network card"},
 };
 
 struct PortRange {
@@ -82,6 +89,8 @@ inline constexpr PortRange kPortMap[] = {
     {RS_PORT_IDE_DATA + 1, 7, 1, DeviceId::Ide, 1, "disk"},
     {0x3C0, 27, 1, DeviceId::VgaRegisters, 0, "VGA"},
     {RS_PORT_IDE_CONTROL, 1, 1, DeviceId::Ide, 8, "disk control"},
+    {RS_LANCE_PORTS, 16, 1, DeviceId::Lance, 0, "network card, PROM"},
+    {RS_LANCE_PORTS + 16, 8, 2, DeviceId::Lance, 16, "network card"},
     {RS_PORT_UART, 8, 1, DeviceId::Uart, 0, "serial port"},
     {0x4D0, 2, 1, DeviceId::Pic, 4, "interrupt edge/level control"},
 };
@@ -99,6 +108,7 @@ inline constexpr MemoryRange kMemoryMap[] = {
     {RS_MMIO_PORTS, RS_MMIO_PORTS_BYTES, DeviceId::PortWindow, "ports, memory-mapped"},
     {RS_VIRTIO_BLOCK, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioBlock, "ring disk", true},
     {RS_VIRTIO_CONSOLE, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioConsole, "ring console", true},
+    {RS_VIRTIO_NET, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioNet, "ring network card", true},
 };
 
 struct Machine::Devices {
@@ -120,8 +130,11 @@ struct Machine::Devices {
   Uart uart;
   VirtioBlock virtio_block;
   VirtioConsole virtio_console;
+  VirtioNet virtio_net;
+  Lance lance;
 
-  /// What a snapshot keeps of the devices. Disks' contents and the console's text are kept by their owners.
+  /// What a snapshot keeps of the devices. Disks' contents, the console's text and what is
+  /// on the network's cables are kept by their owners.
   struct State {
     PicPair::State pic;
     Pit::State pit;
@@ -136,6 +149,8 @@ struct Machine::Devices {
     Uart::State uart;
     VirtioBlock::State virtio_block;
     VirtioConsole::State virtio_console;
+    VirtioNet::State virtio_net;
+    Lance::State lance;
     std::size_t console_bytes = 0;
     bool operator==(const State&) const = default;
   };
@@ -150,7 +165,9 @@ struct Machine::Devices {
     return port < kPortSpace && port_index_[port] ? &kPortMap[port_index_[port] - 1] : nullptr;
   }
   /// Those that act by themselves.
-  std::array<Device*, 6> timed() { return {&pit, &uart, &ide, &cmos, &virtio_block, &virtio_console}; }
+  std::array<Device*, 8> timed() {
+    return {&pit, &uart, &ide, &cmos, &virtio_block, &virtio_console, &virtio_net, &lance};
+  }
   /// The earliest deadline of all devices, kept up to date by the machine.
   u64 next_deadline = kNoDeadline;
   void update_deadline();

@@ -32,7 +32,8 @@ std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& con
   switch (mode) {
     case Mode::Native: return std::make_unique<BareMetal>(host);
     case Mode::Trap: return std::make_unique<TrapMonitor>(host, config.shadow);
-    case Mode::Para: return std::make_unique<ParaMonitor>(host, config.host.machine.disk);
+    case Mode::Para:
+      return std::make_unique<ParaMonitor>(host, config.host.machine.disk, config.host.machine.network);
     case Mode::Hvm:
       return std::make_unique<VmxMonitor>(host, VmxConfig{.ept_levels = config.ept_levels,
                                                           .shadow = config.shadow,

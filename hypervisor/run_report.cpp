@@ -97,6 +97,22 @@ RunReport make_report(VirtualMachine& vm, double wall_s) {
   return report;
 }
 
+RunReport make_report(MachinePair& pair, double wall_s) {
+  RunReport report = make_report(pair.first(), wall_s);
+  auto peer = std::make_shared<RunReport>(make_report(pair.second(), wall_s));
+  if (report.status == RunReport::Status::Ok && peer->status != RunReport::Status::Ok) {
+    report.status = peer->status;
+    report.ending = peer->ending;
+    report.reason = "the machine at the other end of the network: " + peer->reason;
+  }
+  const NatPort* nat = pair.nat();
+  report.network = RunReport::Network{.card = pair.statistics(0),
+                                      .translated = nat ? nat->translated() : 0,
+                                      .untranslatable = nat ? nat->dropped() : 0,
+                                      .peer = std::move(peer)};
+  return report;
+}
+
 RunReport unavailable(Mode mode, std::string why) {
   RunReport report;
   report.mode = mode;

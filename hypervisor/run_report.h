@@ -4,11 +4,13 @@
 // machine and at every repetition. What is in `measured` is wall-clock time of this host.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "hypervisor/kvm/measurements.h"
+#include "hypervisor/network/pair.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside {
@@ -42,6 +44,15 @@ struct RunReport {
     u64 cached = 0;  ///< answered by a modelled page-walk cache
   };
 
+  /// A machine on a network: what its card sent and received, and what became of the machine at the other
+  /// end.
+  struct Network {
+    PortStatistics card;
+    u64 translated = 0, untranslatable = 0;  ///< packets, by the address translator; 0 without one
+    std::shared_ptr<const RunReport> peer;
+    u64 packets() const { return card.sent + card.received; }
+  };
+
   Mode mode = Mode::Native;
   Status status = Status::Unavailable;
   std::string reason;            ///< one or more sentences; empty if there is nothing to say
@@ -54,6 +65,7 @@ struct RunReport {
   std::vector<ExitStatistics> exits;      ///< by cycles, descending
   std::vector<SilentInstruction> silent;  ///< in order of their first execution
   Walks walks;
+  std::optional<Network> network;  ///< none: the machine was alone
   std::optional<double> overhead;  ///< busy() over that of bare metal; see compare_to()
   Measured measured;
 
@@ -68,6 +80,8 @@ std::string_view name(RunReport::Status);
 
 /// The report of a machine that has run; `wall_s` is what the caller measured.
 RunReport make_report(VirtualMachine&, double wall_s);
+/// The first machine's, with the second one's in it. It failed if either did.
+RunReport make_report(MachinePair&, double wall_s);
 RunReport unavailable(Mode, std::string why);
 
 /// Fills in `overhead` of every report that ran to its end, if `native` did.

@@ -45,6 +45,7 @@ u64 VmSnapshot::bytes_beside(const VmSnapshot* previous) const {
 }
 
 std::shared_ptr<const VmSnapshot> VirtualMachine::save(const VmSnapshot* previous) const {
+  if (config_.host.machine.network) return nullptr;
   auto monitor = monitor_->save();
   if (!monitor) return nullptr;
   auto s = std::make_shared<VmSnapshot>();

@@ -97,10 +97,21 @@ void VirtualMachine::report_exit(const ExitRecord& before, const Exit& exit) {
   observer_(record);
 }
 
+u64 VirtualMachine::next_action() const {
+  const bool waits = waiting_since_ && !monitor_->event_waiting();
+  return waits ? std::max(next_deadline(), host_->now()) : host_->now();
+}
+
 bool VirtualMachine::wait_for_event(const Limits& limits) {
-  const u64 patience = host_->now() + kStuckSeconds * host_->hz();
+  const u64 began = waiting_since_.value_or(host_->now()), patience = began + kStuckSeconds * host_->hz();
+  waiting_since_.reset();
   while (!monitor_->event_waiting()) {
     const u64 deadline = next_deadline();
+    if (horizon_ < std::min(deadline, patience)) {
+      host_->idle_until(horizon_);
+      waiting_since_ = began;
+      return true;
+    }
     if (!limits.on_idle && (deadline == Machine::kNever || deadline > patience)) {
       end(Ending::Died,
           deadline == Machine::kNever
@@ -126,7 +137,7 @@ void VirtualMachine::begin_slice() {
   let_devices_act();
   waiting_at_start_ = monitor_->event_waiting();
   monitor_->before_entry();
-  const u64 now = host_->now(), deadline = next_deadline();
+  const u64 now = host_->now(), deadline = std::min(next_deadline(), horizon_);
   slice_left_ = deadline <= now ? 1 : std::min(deadline - now, kLongestSlice);
   host_->set_slice_end(deadline);
 }
@@ -200,6 +211,8 @@ Ending VirtualMachine::run(const Limits& limits) {
   const auto start = SteadyClock::now();
   stop_requested_ = false;
   debug_stop_.reset();
+  horizon_ = limits.until;
+  if (waiting_since_) wait_for_event(limits);
   for (unsigned entries = 1; !ended_; ++entries) {
     const u64 done = instructions() + fruitless_;
     if (done >= limits.instructions) {
@@ -210,6 +223,7 @@ Ending VirtualMachine::run(const Limits& limits) {
       why_ = "stopped on request";
       return ending_ = Ending::Budget;
     }
+    if (host_->now() >= limits.until) return ending_ = Ending::Budget;
     if (limits.wall_seconds > 0 && entries % kEntriesPerClockCheck == 0 &&
         SteadyClock::now() - start > std::chrono::duration<double>(limits.wall_seconds)) {
       why_ = fmt::format("the budget of {} seconds is spent", limits.wall_seconds);

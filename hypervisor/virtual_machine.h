@@ -61,6 +61,8 @@ struct Limits {
   /// as one, so that no guest can outlast its budget.
   u64 instructions = ~u64{0};
   double wall_seconds = 0;  ///< 0 = none
+  /// Simulated time, in cycles, at which to return: of a machine that others wait for (network/pair.h).
+  u64 until = ~u64{0};
   /// Called with the number of cycles before the guest idles through them; an interactive caller waits and
   /// types here. Without it a guest that waits for an interrupt in vain is declared dead after kStuckSeconds
   /// of simulated time.
@@ -91,6 +93,9 @@ class VirtualMachine {
   void observe_exits(std::function<void(const ExitRecord&)> observer) { observer_ = std::move(observer); }
 
   bool ended() const { return ended_; }
+  /// When the guest next does something by itself, in cycles: now, unless it is halted and waits for a
+  /// device. Machine::kNever: no device of its own will wake it.
+  u64 next_action() const;
   Ending ending() const { return ending_; }
   u8 guest_status() const { return guest_status_; }  ///< what the guest gave as its exit code
   const std::string& why() const { return why_; }    ///< one or more sentences if it did not end by itself
@@ -98,9 +103,10 @@ class VirtualMachine {
   /// Makes run() return Ending::Budget soon. Safe from any thread.
   void request_stop();
 
-  /// This machine put aside, to be put back into itself; nullptr where the host's hardware holds part of it
-  /// (kvm). What has not changed since `previous` (may be nullptr) is shared with it. The contents of disks
-  /// are kept by their owner (versioned_disk.h). Only between calls of run() and step().
+  /// This machine put aside, to be put back into itself; nullptr where part of it lies outside:
+  /// in the host's hardware (kvm), or on a network. What has not changed since `previous` (may be nullptr) is
+  /// shared with it. The contents of disks are kept by their owner (versioned_disk.h). Only between calls of
+  /// run() and step().
   std::shared_ptr<const VmSnapshot> save(const VmSnapshot* previous) const;
   /// The run then continues as it continued from there, to the last count.
   void restore(const VmSnapshot& snapshot);
@@ -134,7 +140,9 @@ class VirtualMachine {
   // breakpoint that interrupts it does not change where it ends, so that a run comes out the same however it
   // is cut up.
   u64 slice_left_ = 0;
-  bool waiting_at_start_ = false;  ///< an interrupt was pending already when the slice began
+  u64 horizon_ = ~u64{0};             ///< Limits::until of the current run()
+  std::optional<u64> waiting_since_;  ///< halted, and run() came to its horizon first
+  bool waiting_at_start_ = false;     ///< an interrupt was pending already when the slice began
   u64 emulated_ = 0, fruitless_ = 0;
   bool ended_ = false;
   Ending ending_ = Ending::Budget;

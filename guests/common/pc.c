@@ -18,14 +18,6 @@ void power_off(int status) {
   for (;;) asm volatile("cli\n hlt");
 }
 
-uint32_t option(const struct multiboot_info *info, const char *name, uint32_t otherwise) {
-  if (!(info->flags & MULTIBOOT_HAS_COMMAND_LINE)) return otherwise;
-  size_t length = strlen(name);
-  for (const char *at = (const char *)info->command_line; *at; at++)
-    if (memcmp(at, name, length) == 0 && at[length] == '=') return number_or(at + length + 1, otherwise);
-  return otherwise;
-}
-
 uint64_t system_segment(uint32_t base, uint32_t limit, uint32_t access) {
   return (uint64_t)(base & 0xFF000000) << 32 | (uint64_t)(limit & 0xF0000) << 32 | (uint64_t)access << 40 |
          (uint64_t)(base & 0xFFFFFF) << 16 | (limit & 0xFFFF);

@@ -21,6 +21,8 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void power_off(int status) __attribute__((noreturn));
 /* The number after "NAME=" on the command line, or `otherwise`. */
 uint32_t option(const struct multiboot_info *info, const char *name, uint32_t otherwise);
+/* Which of the words stands on the command line (the last one that does); 0 if none. */
+uint32_t choice(const struct multiboot_info *info, const char *const words[], uint32_t count);
 
 struct table_register { /* what LGDT and LIDT take */
   uint16_t limit;

@@ -11,16 +11,6 @@ enum { BUFFERS = 8 << 20, BUFFER_BYTES = 16 << 20, MOST_BYTES = 1 << 20 };
 static const struct driver *driver;
 static uint32_t block_bytes, count, depth, blocks_on_disk;
 
-static enum io chosen_io(const struct multiboot_info *info) {
-  static const char *const words[IO_WAYS] = {"io=pio", "io=mmio", "io=ring", "io=poll"};
-  enum io io = IO_PORTS;
-  if (info->flags & MULTIBOOT_HAS_COMMAND_LINE)
-    for (const char *at = (const char *)info->command_line; *at; at++)
-      for (uint32_t i = 0; i < IO_WAYS; i++)
-        if (memcmp(at, words[i], strlen(words[i])) == 0) io = (enum io)i;
-  return io;
-}
-
 /* Where block n of the run lies: neighbours are far apart. */
 static uint32_t place(uint32_t n) { return n * 2654435761u % blocks_on_disk; }
 /* As many buffers as transfers at a time: who comes later finds its memory touched before. */
@@ -54,7 +44,8 @@ static bool pass(bool write, uint32_t *sum) {
 }
 
 int main(const struct multiboot_info *info) {
-  const enum io io = chosen_io(info);
+  static const char *const ways[IO_WAYS] = {"io=pio", "io=mmio", "io=ring", "io=poll"};
+  const enum io io = (enum io)choice(info, ways, IO_WAYS);
   block_bytes = option(info, "bs", 4096);
   count = option(info, "count", 64);
   depth = option(info, "depth", 1);

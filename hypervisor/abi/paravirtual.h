@@ -107,7 +107,8 @@
 #define RS_EVENT_TIMER 0   /* to the guest */
 #define RS_EVENT_CONSOLE 1 /* to the guest: input arrived; to the monitor: output waits */
 #define RS_EVENT_DISK 2    /* to the guest: responses; to the monitor: requests */
-#define RS_EVENT_COUNT 3
+#define RS_EVENT_NET 3     /* to the guest: frames arrived; to the monitor: frames to send, or buffers after none were left */
+#define RS_EVENT_COUNT 4
 
 #define RS_EPERM 1
 #define RS_EIO 5
@@ -178,6 +179,9 @@ struct rs_start_info {
   uint32_t disk_ring;
   uint32_t disk_sectors; /* 0 = no disk */
   char command_line[512];
+  uint32_t net_ring;   /* linear address, 0 = no network card */
+  uint8_t station[6]; /* its address */
+  uint16_t reserved;
 };
 
 /* Free-running indices; used modulo the array size. Output: the guest produces and sends RS_EVENT_CONSOLE, and the
@@ -220,6 +224,23 @@ struct rs_disk_ring {
   uint32_t response_producer, response_event;
   struct rs_disk_response response[RS_DISK_RING_SIZE];
   struct rs_disk_request request[RS_DISK_RING_SIZE];
+};
+
+#define RS_NET_RING_SIZE 64
+struct rs_net_buffer {
+  uint32_t machine_frame; /* the guest's own; to receive into not one that is a page table (-RS_EPERM) */
+  uint16_t offset, bytes; /* within the page */
+};
+/* The guest produces frames to send, and buffers to receive into; the monitor consumes both in order. It has sent all
+ * frames when RS_HC_EVENT_SEND returns; one that is refused is skipped, and the call returns why. Of a buffer that a
+ * frame came into `bytes` is the frame's length; 0: it was refused. RS_EVENT_NET tells the guest as *_event ask for it, see
+ * the disk ring. A frame for which there is no buffer waits outside, within bounds; the monitor then sets `starved`, and
+ * the guest sends RS_EVENT_NET once there are buffers. The first RS_EVENT_NET is also what makes the card listen. */
+struct rs_net_ring {
+  uint32_t send_producer, send_consumer;
+  uint32_t receive_producer, receive_consumer, receive_event;
+  uint32_t starved;
+  struct rs_net_buffer send[RS_NET_RING_SIZE], receive[RS_NET_RING_SIZE];
 };
 #endif /* __ASSEMBLER__ */
 #endif

@@ -5,18 +5,21 @@
 
 #include <stdint.h>
 
-/* Guest-physical addresses of the devices' registers, a page each, and their interrupt lines: those of a
- * second parallel port, a second serial port and a floppy drive, which this PC has not. */
+/* Guest-physical addresses of the devices' registers, a page each, and their interrupt lines: those of
+ * a second parallel port and a second serial port, which this PC has not, and a free one. */
 #define RS_VIRTIO_BLOCK 0xFEB00000
 #define RS_IRQ_VIRTIO_BLOCK 5
 #define RS_VIRTIO_CONSOLE 0xFEB01000
 #define RS_IRQ_VIRTIO_CONSOLE 3
+#define RS_VIRTIO_NET 0xFEB02000
+#define RS_IRQ_VIRTIO_NET 11
 /* The whole port space, memory-mapped: port P is at RS_MMIO_PORTS + P, as on processors that have no IN and
  * OUT. */
 #define RS_MMIO_PORTS 0xFEA00000
 #define RS_MMIO_PORTS_BYTES 0x1000
 
 #define RS_VIRTIO_MAGIC 0x74726976 /* "virt" */
+#define RS_VIRTIO_ID_NET 1
 #define RS_VIRTIO_ID_BLOCK 2
 #define RS_VIRTIO_ID_CONSOLE 3
 
@@ -40,7 +43,7 @@
 #define RS_VIRTIO_REG_QUEUE_DESC 0x080   /* low half; high half at +4, which must be 0 */
 #define RS_VIRTIO_REG_QUEUE_DRIVER 0x090 /* the available ring */
 #define RS_VIRTIO_REG_QUEUE_DEVICE 0x0A0 /* the used ring */
-#define RS_VIRTIO_REG_CONFIG 0x100       /* block: sectors, 64 bits */
+#define RS_VIRTIO_REG_CONFIG 0x100       /* block: sectors, 64 bits; net: the station address */
 /* Beyond the standard: how often, in microseconds, the device looks for work by itself instead of being
  * notified. 0 (at reset) never. While it polls it sets RS_VRING_USED_NO_NOTIFY. */
 #define RS_VIRTIO_REG_POLL 0x1F0
@@ -52,6 +55,7 @@
 #define RS_VIRTIO_STATUS_FEATURES_OK 8
 #define RS_VIRTIO_STATUS_NEEDS_RESET 64
 
+#define RS_VIRTIO_NET_FEATURE_MAC 5    /* the station address is in the configuration */
 #define RS_VIRTIO_FEATURE_EVENT_IDX 29 /* used_event and avail_event say when to notify */
 #define RS_VIRTIO_FEATURE_VERSION_1 32
 
@@ -91,4 +95,13 @@ struct rs_virtio_block_header { /* then the data, then one status byte that the 
 #define RS_VIRTIO_BLOCK_OK 0
 #define RS_VIRTIO_BLOCK_IOERR 1
 #define RS_VIRTIO_BLOCK_UNSUPPORTED 2
+
+/* Network: queue 0 receives, queue 1 transmits; before each frame a header, of which only `buffers` (1) is
+ * used here. */
+#define RS_VIRTIO_NET_RECEIVE 0
+#define RS_VIRTIO_NET_TRANSMIT 1
+struct rs_virtio_net_header {
+  uint8_t flags, segmentation;
+  uint16_t header_bytes, segment_bytes, checksum_start, checksum_offset, buffers;
+};
 #endif

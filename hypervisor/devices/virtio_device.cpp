@@ -9,8 +9,15 @@ constexpr u64 kFeatures = u64{1} << RS_VIRTIO_FEATURE_VERSION_1 | u64{1} << RS_V
 
 }  // namespace
 
-VirtioDevice::VirtioDevice(const Clock& clock, IrqLine irq, const Dma& dma, u32 id, unsigned queues)
-    : clock_(clock), dma_(dma), irq_(irq), id_(id), count_(queues), queues_{Virtqueue(dma), Virtqueue(dma)} {}
+VirtioDevice::VirtioDevice(const Clock& clock, IrqLine irq, const Dma& dma, u32 id, unsigned queues,
+                           u64 features)
+    : clock_(clock),
+      dma_(dma),
+      irq_(irq),
+      id_(id),
+      features_(kFeatures | features),
+      count_(queues),
+      queues_{Virtqueue(dma), Virtqueue(dma)} {}
 
 VirtioDevice::State VirtioDevice::transport_state() const {
   State state = state_;
@@ -39,7 +46,7 @@ u32 VirtioDevice::read(u32 offset, unsigned) {
     case RS_VIRTIO_REG_VENDOR: return 0x52494E47;  // "RING"
     case RS_VIRTIO_REG_DEVICE_FEATURES:
       return state_.device_features_select < 2
-                 ? static_cast<u32>(kFeatures >> 32 * state_.device_features_select)
+                 ? static_cast<u32>(features_ >> 32 * state_.device_features_select)
                  : 0;
     case RS_VIRTIO_REG_QUEUE_SIZE_MAX: return selected ? RS_VRING_MAX : 0;
     case RS_VIRTIO_REG_QUEUE_READY: return selected && queues_[state_.queue_select].state.ready;
@@ -111,7 +118,7 @@ void VirtioDevice::set_status(u8 value) {
   }
   if (value & RS_VIRTIO_STATUS_FEATURES_OK) {
     const bool acceptable =
-        !(state_.driver_features & ~kFeatures) && state_.driver_features >> RS_VIRTIO_FEATURE_VERSION_1 & 1;
+        !(state_.driver_features & ~features_) && state_.driver_features >> RS_VIRTIO_FEATURE_VERSION_1 & 1;
     if (!acceptable) value &= static_cast<u8>(~RS_VIRTIO_STATUS_FEATURES_OK);
   }
   for (Virtqueue& q : queues_)

@@ -45,7 +45,8 @@ class VirtioDevice : public Device {
   void restore_transport(const State& state);
 
  protected:
-  VirtioDevice(const Clock& clock, IrqLine irq, const Dma& dma, u32 id, unsigned queues);
+  /// `features`: beyond those of the transport.
+  VirtioDevice(const Clock& clock, IrqLine irq, const Dma& dma, u32 id, unsigned queues, u64 features = 0);
 
   /// Whether the machine has the device at all; if not, its registers read as zero.
   virtual bool present() const = 0;
@@ -76,6 +77,7 @@ class VirtioDevice : public Device {
 
   IrqLine irq_;
   u32 id_;
+  u64 features_;
   unsigned count_;
   std::array<Virtqueue, kMostQueues> queues_;
   State state_;

@@ -9,6 +9,7 @@
 #include "hypervisor/para/domain_builder.h"
 #include "hypervisor/para/event_channels.h"
 #include "hypervisor/para/frames.h"
+#include "hypervisor/para/net_ring.h"
 #include "hypervisor/para/timer.h"
 
 namespace ringside::para {
@@ -28,7 +29,8 @@ class CpuTranslations final : public TranslationCache {
 struct Domain {
   /// Places the image, validates the tables that the builder made as if the guest had, and loads the
   /// processor.
-  Domain(Host& host, std::shared_ptr<BlockBackend> disk, const Image& image, const std::string& command_line);
+  Domain(Host& host, std::shared_ptr<BlockBackend> disk, std::shared_ptr<NetworkPort> cable,
+         const Image& image, const std::string& command_line);
 
   Host& host;
   DomainLayout layout;
@@ -41,6 +43,7 @@ struct Domain {
   EventChannels events;
   ConsoleRing console;
   DiskRing disk;
+  std::optional<NetRing> net;  ///< none: no network card
   PeriodicTimer timer;
   bool blocked = false;  ///< waits for an event: RS_SCHED_BLOCK
   std::string crash;     ///< why the monitor ends the domain

@@ -85,7 +85,7 @@ void build_page_tables(const DomainLayout& l, GuestMemory& ram) {
 
 }  // namespace
 
-DomainLayout lay_out(const Image& image, u64 ram_bytes) {
+DomainLayout lay_out(const Image& image, u64 ram_bytes, bool network) {
   if (!image.paravirtual)
     throw HostError(fmt::format("{} has no paravirtual build; give one with --pv-kernel FILE", image.name));
   ram_bytes &= ~u64{kPageMask};
@@ -106,6 +106,8 @@ DomainLayout lay_out(const Image& image, u64 ram_bytes) {
   take(l.shared_info, 1);
   take(l.console_ring, 1);
   take(l.disk_ring, 1);
+  l.network = network;
+  if (network) take(l.net_ring, 1);
   take(l.stack, 1);
   take(l.frame_list, pages(u64{l.ram_pages} * 4));
   take(l.page_directory, l.page_table_pages);
@@ -117,7 +119,7 @@ DomainLayout lay_out(const Image& image, u64 ram_bytes) {
 }
 
 void build(const Image& image, const DomainLayout& l, GuestMemory& ram, const MonitorArea& area,
-           u64 disk_sectors, const std::string& command_line) {
+           u64 disk_sectors, const StationAddress& station, const std::string& command_line) {
   place(image, ram);
   const u64 own = l.first_free.value - l.start_info.value;
   std::memset(ram.at(l.start_info, own), 0, own);
@@ -139,6 +141,8 @@ void build(const Image& image, const DomainLayout& l, GuestMemory& ram, const Mo
   info.console_ring = l.linear(l.console_ring).value;
   info.disk_ring = l.linear(l.disk_ring).value;
   info.disk_sectors = static_cast<u32>(std::min<u64>(disk_sectors, ~u32{0}));
+  if (l.network) info.net_ring = l.linear(l.net_ring).value;
+  std::copy(station.begin(), station.end(), info.station);
   command_line.copy(info.command_line, sizeof info.command_line - 1);
   put(ram, l.start_info, info);
 

@@ -120,6 +120,14 @@ Status event_send(Domain& d, const Arguments& a) {
       if (served.notify) d.events.raise(RS_EVENT_DISK);
       return served.status;
     }
+    case RS_EVENT_NET: {
+      if (!d.net) return -RS_EINVAL;
+      const NetRing::Served served = d.net->serve(d.host.now());
+      d.host.ledger.count(CostEvent::RingRequest, served.frames);
+      d.host.ledger.count(CostEvent::DeviceAccess, served.frames);
+      if (served.notify) d.events.raise(RS_EVENT_NET);
+      return served.status;
+    }
     default: return -RS_EINVAL;
   }
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cassert>
 
 #include "hypervisor/abi/ports.h"
@@ -24,7 +25,7 @@ u64 nanoseconds(u64 cycles, u64 hz) { return cycles / hz * 1'000'000'000 + cycle
 }  // namespace
 
 void ParaMonitor::boot(const Image& image, const std::string& command_line) {
-  domain_ = std::make_unique<para::Domain>(host, disk_, image, command_line);
+  domain_ = std::make_unique<para::Domain>(host, disk_, cable_, image, command_line);
 }
 
 // ---- entries
@@ -119,15 +120,20 @@ void ParaMonitor::apply(const Outcome& outcome) {
 
 void ParaMonitor::interrupt_guest() { host.cpu.set_interrupt_line(true); }
 
-u64 ParaMonitor::next_deadline() const { return domain_->timer.next_deadline(); }
+u64 ParaMonitor::next_deadline() const {
+  const u64 timer = domain_->timer.next_deadline();
+  return domain_->net ? std::min(timer, domain_->net->next_arrival()) : timer;
+}
 
 void ParaMonitor::advance() {
   para::Domain& d = *domain_;
   const u64 ticks = d.timer.take_ticks(host.now());
   if (ticks) d.events.raise_timer(ticks);
   take_console_input();
-  // The host's timer interrupts a running guest even if the guest holds events off.
-  if (ticks && !d.blocked) interrupt_guest();
+  const bool frames = d.net && d.net->receive(host.now());
+  if (frames) d.events.raise(RS_EVENT_NET);
+  // The host's timer and its network card interrupt a running guest even if the guest holds events off.
+  if ((ticks || frames) && !d.blocked) interrupt_guest();
 }
 
 bool ParaMonitor::event_waiting() const { return domain_->events.pending(); }

@@ -9,7 +9,7 @@
 //   hypercalls.cpp     the table of everything that the guest can ask for
 //   direct_paging.h    why the guest's page tables can be the real ones
 //   descriptors.h, trap_table.h, frames.h   how faults and system calls reach the guest's kernel
-//   event_channels.h, timer.h, console_ring.h, disk_ring.h   what it has instead of devices
+//   event_channels.h, timer.h, console_ring.h, disk_ring.h, net_ring.h   what it has instead of devices
 //   para_monitor.cpp   entries into the monitor, one after the other
 //
 // Simplified: one guest, one processor; no grant tables, no balloon, no writable page tables by emulation.
@@ -23,7 +23,9 @@ namespace ringside {
 
 class ParaMonitor : public Monitor {
  public:
-  ParaMonitor(Host& host, std::shared_ptr<BlockBackend> disk) : Monitor(host), disk_(std::move(disk)) {}
+  /// `cable` may be null: then there is no network card.
+  ParaMonitor(Host& host, std::shared_ptr<BlockBackend> disk, std::shared_ptr<NetworkPort> cable = nullptr)
+      : Monitor(host), disk_(std::move(disk)), cable_(std::move(cable)) {}
   using Monitor::on;
 
   void boot(const Image& image, const std::string& command_line) override;
@@ -55,6 +57,7 @@ class ParaMonitor : public Monitor {
   void take_console_input();
 
   std::shared_ptr<BlockBackend> disk_;
+  std::shared_ptr<NetworkPort> cable_;
   std::unique_ptr<para::Domain> domain_;
 };
 

@@ -11,8 +11,9 @@ namespace ringside::test {
 struct ParaGuest {
   static constexpr u64 kRam = 8u << 20;
 
-  explicit ParaGuest(std::shared_ptr<BlockBackend> disk = nullptr, std::string input = {})
-      : host(para_host(kRam, disk, input)), monitor(host, disk) {
+  explicit ParaGuest(std::shared_ptr<BlockBackend> disk = nullptr, std::string input = {},
+                     std::shared_ptr<NetworkPort> cable = nullptr)
+      : host(para_host(kRam, disk, input)), monitor(host, disk, std::move(cable)) {
     monitor.boot(para_image(), "made=up");
   }
 
@@ -78,6 +79,7 @@ struct ParaGuest {
     std::map<u32, u32> held;
     for (GuestPhys at : {layout().shared_info, layout().console_ring, layout().disk_ring})
       ++held[static_cast<u32>(host.machine.ram().to_machine(at).frame())];
+    if (layout().network) ++held[static_cast<u32>(host.machine.ram().to_machine(layout().net_ring).frame())];
     return PagingAudit(domain().paging, host.machine.ram(), domain().area.directory_entry(), held).run();
   }
 
