@@ -30,11 +30,15 @@ std::string in_ring_1(const std::string& console, const std::string& instruction
 }
 
 std::string command_line(const Check& c) {
-  return fmt::format("run=forkwait {},syscalls {}", c.seeded("forkwait", 2, 9), c.seeded("syscalls", 20, 80));
+  return fmt::format("bs={} count={}", 512u << c.seeded("bytes", 0, 2), c.seeded("blocks", 20, 80));
 }
 
 std::pair<u64, u64> silent(const Check& c) {
-  const RunReport run = run_guest({.command_line = command_line(c), .mode = Mode::Para});
+  const RunReport run = run_guest({.guest = "diskio",
+                                   .command_line = command_line(c),
+                                   .mode = Mode::Trap,
+                                   .sensitive = SensitiveInstructions::Leak,
+                                   .ram_bytes = u64{32} << 20});
   u64 executions = 0;
   for (const SilentInstruction& s : run.silent) executions += s.count;
   return {executions, run.silent.size()};
@@ -137,7 +141,7 @@ Answers answers(const Check& c) {
 }
 
 std::string assignment(const Check& c) {
-  return fmt::format("Your command line: ringside run kernel --mode para -m 8 -append \"{}\"",
+  return fmt::format("Your command line: ringside run diskio --mode trap --sensitive leak -append \"{}\"",
                      command_line(c));
 }
 

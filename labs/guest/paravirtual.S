@@ -29,3 +29,5 @@ upcall:                         /* EIP, CS, EFLAGS are on the stack */
   .balign 4096
 hypercall_page:                 /* the monitor writes the stubs */
   .skip 4096
+
+  .section .note.GNU-stack, "", @progbits

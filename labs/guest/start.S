@@ -21,3 +21,5 @@ power_off:                   /* status in EAX */
   .skip 16384
   .global stack_end
 stack_end:
+
+  .section .note.GNU-stack, "", @progbits
