@@ -37,6 +37,13 @@ class Driver {
   Headless headless;
   model::FramePtr last;
 
+  const model::LaneFrame& lane(Mode mode) const {
+    for (const auto& l : last->lanes)
+      if (l.mode == mode) return l;
+    FAIL("no lane in mode " << name(mode));
+    return last->lanes.front();
+  }
+
   /// Draws frames; what the user asked for is carried out at once.
   void frame(int count = 1, Input input = {}) {
     for (int i = 0; i < count; ++i) {
@@ -67,6 +74,15 @@ class Driver {
     const Layout::Item* item = app.layout().find(name);
     REQUIRE(item != nullptr);
     click_at(item->rect.centre());
+  }
+
+  void double_click(const std::string& name) {
+    INFO("widget " << name);
+    const Layout::Item* item = app.layout().find(name);
+    REQUIRE(item != nullptr);
+    move(item->rect.centre());
+    for (const bool down : {true, false, true, false}) button(down);
+    frame(2);
   }
 
   void click_at(ImVec2 at) {

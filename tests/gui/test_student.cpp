@@ -6,16 +6,7 @@
 using namespace ringside;
 using namespace ringside::gui;
 
-namespace {
-
-const model::LaneFrame& lane(const Driver& d, Mode mode) {
-  for (const auto& l : d.last->lanes)
-    if (l.mode == mode) return l;
-  FAIL("no such lane");
-  return d.last->lanes.front();
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("The student's walk", "[oracle]") {
   Driver d({.guest = "kernel", .command_line = "run=forkwait"});
@@ -34,15 +25,15 @@ TEST_CASE("The student's walk", "[oracle]") {
   d.press(SDLK_F5);
   d.finish();
   for (const auto& l : d.last->lanes) CHECK(l.state == model::LaneState::Ended);
-  CHECK(lane(d, Mode::Trap).exit_count > lane(d, Mode::Para).exit_count);
-  CHECK(lane(d, Mode::Trap).overhead > lane(d, Mode::Hvm).overhead);
+  CHECK(d.lane(Mode::Trap).exit_count > d.lane(Mode::Para).exit_count);
+  CHECK(d.lane(Mode::Trap).overhead > d.lane(Mode::Hvm).overhead);
   d.click("card.trap.title");
   CHECK(d.last->lanes[d.last->focus].mode == Mode::Trap);
 
   // A click into the timeline takes every pane there.
-  const u64 end = lane(d, Mode::Trap).instructions;
+  const u64 end = d.lane(Mode::Trap).instructions;
   d.click("timeline.area");
-  const u64 there = lane(d, Mode::Native).instructions;
+  const u64 there = d.lane(Mode::Native).instructions;
   CHECK(there > end / 4);
   CHECK(there < end * 3 / 4);
   for (const auto& l : d.last->lanes) {
@@ -53,11 +44,11 @@ TEST_CASE("The student's walk", "[oracle]") {
 
   // To the next trap, and through it.
   d.press(SDLK_F10);
-  const u64 exits = lane(d, Mode::Trap).exit_count;
+  const u64 exits = d.lane(Mode::Trap).exit_count;
   REQUIRE(exits > 0);
   d.press(SDLK_F11);
-  CHECK(lane(d, Mode::Trap).exit_count >= exits);
-  CHECK(lane(d, Mode::Trap).guest.cr3 != lane(d, Mode::Trap).real.cr3);  // virtual and real registers differ
+  CHECK(d.lane(Mode::Trap).exit_count >= exits);
+  CHECK(d.lane(Mode::Trap).guest.cr3 != d.lane(Mode::Trap).real.cr3);  // virtual and real registers differ
   d.press(SDLK_2, true);
   CHECK(d.app.ui.view == View::Inspect);
   d.click("events.first");
@@ -70,7 +61,7 @@ TEST_CASE("The student's walk", "[oracle]") {
   d.press(SDLK_3, true);
   d.click("walk.eip");
   d.frame(2);
-  const auto& trap = lane(d, Mode::Trap);
+  const auto& trap = d.lane(Mode::Trap);
   REQUIRE_FALSE(trap.mappings.empty());
   CHECK(trap.mappings.front().guest);
   CHECK(trap.mappings.front().shadow);
@@ -84,7 +75,7 @@ TEST_CASE("The student's walk", "[oracle]") {
   d.click("profile.pentium4-2006");
   CHECK(d.last->profile == "pentium4-2006");
   d.press(SDLK_r, true);
-  CHECK(lane(d, Mode::Trap).instructions == 0);
+  CHECK(d.lane(Mode::Trap).instructions == 0);
   d.press(SDLK_F5);
   d.finish();
   d.click("lab.check");

@@ -12,13 +12,6 @@ namespace {
 
 model::SessionOptions short_kernel() { return {.guest = "kernel", .command_line = "run=forkwait"}; }
 
-const model::LaneFrame& lane(const Driver& d, Mode mode) {
-  for (const auto& l : d.last->lanes)
-    if (l.mode == mode) return l;
-  FAIL("no such lane");
-  return d.last->lanes.front();
-}
-
 u64 page_table_exits(const model::LaneFrame& l) {
   return l.by_topic[static_cast<std::size_t>(ExitTopic::PageTables)];
 }
@@ -35,9 +28,9 @@ TEST_CASE("Run the kernel, compare the cards, take an exit apart", "[oracle]") {
     INFO(name(l.mode) << ": " << l.reason);
     CHECK(l.state == model::LaneState::Ended);
   }
-  CHECK(lane(d, Mode::Trap).console == lane(d, Mode::Native).console);
-  CHECK(page_table_exits(lane(d, Mode::Trap)) > page_table_exits(lane(d, Mode::Hvm)));
-  CHECK(lane(d, Mode::Trap).overhead > lane(d, Mode::Hvm).overhead);
+  CHECK(d.lane(Mode::Trap).console == d.lane(Mode::Native).console);
+  CHECK(page_table_exits(d.lane(Mode::Trap)) > page_table_exits(d.lane(Mode::Hvm)));
+  CHECK(d.lane(Mode::Trap).overhead > d.lane(Mode::Hvm).overhead);
 
   d.click("card.trap.title");
   CHECK(d.last->lanes[d.last->focus].mode == Mode::Trap);
@@ -55,10 +48,10 @@ TEST_CASE("Re-pricing changes cycles and keeps counts", "[oracle]") {
   Driver d(short_kernel());
   d.click("run");
   d.finish();
-  const auto before = lane(d, Mode::Trap);
+  const auto before = d.lane(Mode::Trap);
   d.core.execute(model::command::SetProfile{"pentium4-2006"});
   d.frame();
-  const auto& after = lane(d, Mode::Trap);
+  const auto& after = d.lane(Mode::Trap);
   CHECK(after.instructions == before.instructions);
   CHECK(after.exit_count == before.exit_count);
   CHECK(after.attribution.total() > before.attribution.total());
@@ -71,18 +64,18 @@ TEST_CASE("Step, next trap, and back again", "[oracle]") {
   d.core.execute(model::command::Seek{30'000});
   d.frame();
   d.press(SDLK_F10);
-  const u64 at_trap = lane(d, Mode::Trap).instructions;
-  CHECK(lane(d, Mode::Trap).exit_count > 0);
-  const CpuState state = lane(d, Mode::Trap).guest;
+  const u64 at_trap = d.lane(Mode::Trap).instructions;
+  CHECK(d.lane(Mode::Trap).exit_count > 0);
+  const CpuState state = d.lane(Mode::Trap).guest;
   d.press(SDLK_F11);
   d.press(SDLK_F11);
-  CHECK(lane(d, Mode::Trap).instructions > at_trap);
+  CHECK(d.lane(Mode::Trap).instructions > at_trap);
   d.core.execute(model::command::Seek{at_trap});
   d.frame();
-  CHECK(lane(d, Mode::Trap).instructions == at_trap);
-  CHECK(lane(d, Mode::Trap).guest == state);
+  CHECK(d.lane(Mode::Trap).instructions == at_trap);
+  CHECK(d.lane(Mode::Trap).guest == state);
   d.press(SDLK_F11, false, true);
-  CHECK(lane(d, Mode::Trap).instructions < at_trap);
+  CHECK(d.lane(Mode::Trap).instructions < at_trap);
 }
 
 TEST_CASE("Typing at the shell reaches every guest", "[oracle]") {
@@ -115,8 +108,8 @@ TEST_CASE("A breakpoint set in the disassembly stops every mode there", "[oracle
   Driver d(short_kernel());
   d.core.execute(model::command::Seek{2'000});
   d.frame();
-  const u32 here = lane(d, Mode::Native).guest.eip;
-  const auto& rows = lane(d, Mode::Native).disassembly;
+  const u32 here = d.lane(Mode::Native).guest.eip;
+  const auto& rows = d.lane(Mode::Native).disassembly;
   const auto current =
       std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.address == here; });
   REQUIRE(current != rows.end());
@@ -127,7 +120,7 @@ TEST_CASE("A breakpoint set in the disassembly stops every mode there", "[oracle
   d.frame();
   CHECK_FALSE(d.last->running);
   INFO(d.last->message);
-  CHECK(lane(d, Mode::Native).guest.eip == address);
+  CHECK(d.lane(Mode::Native).guest.eip == address);
 }
 
 TEST_CASE("A guest that cannot be opened leaves a message and the session as it was", "[oracle]") {

@@ -72,7 +72,8 @@ std::vector<model::Command> App::draw(const model::Frame& frame, const Input& in
   layout_.clear();
   forget_tooltip();
   labs.poll();
-  Context c{frame, ui, layout_, fonts_, commands, labs};
+  Context c{frame, ui, layout_, fonts_, commands, labs, input};
+  if (guest_ != frame.guest) ui.open.opened(guest_ = frame.guest);
   keys(c, input);
   for (const std::string& file : input.dropped_files) c.send(model::command::Open{file});
 

@@ -25,6 +25,7 @@ class App {
   Fonts fonts_;
   Layout layout_;
   bool frame_map_asked_ = false;
+  std::string guest_;  ///< of the last frame
 };
 
 }  // namespace ringside::gui

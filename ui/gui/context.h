@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 
+#include "ui/gui/open_dialog.h"
+#include "ui/gui/platform.h"
 #include "ui/gui/widgets.h"
 #include "ui/model/commands.h"
 #include "ui/model/frame.h"
@@ -28,24 +30,24 @@ struct UiState {
   bool show_labs = false, show_keys = false, show_open = false, show_breakpoints = false, show_export = false,
        show_go_to = false;
   char filter[64] = "", go_to[16] = "", walk[16] = "c0100000", typed[128] = "", prediction[64] = "",
-       open_path[512] = "";
+       open_path[1024] = "";
+  OpenDialog open;
   bool type_to_all = true;
   std::optional<Selection> selection;
   double timeline_begin = 0, timeline_end = 0;  ///< guest instructions shown; equal = everything
   std::size_t lab = 0;
   bool lab_checked = false;
   char lab_folder[512] = "";  ///< the student's work; empty = a folder with the lab's name
-  int breakpoint_kind = 0;
+  int breakpoint_kind = 0, breakpoint_bytes = 4;
   char breakpoint_value[16] = "";
   bool focus_go_to = false;  ///< put the keyboard into the address field
   std::string highlight;     ///< name of a widget that "show me" points at
   std::map<std::string, float>
       splits;  ///< where the user has put the borders between panes: share of the whole
   std::string dragged_split;
-  std::string save_picture;   ///< PNG that the program is asked to write
-  std::string notice;         ///< what the program itself has to say
-  std::string read_error;     ///< the error message that the user has closed
-  std::string asked_to_open;  ///< the open dialog waits for it
+  std::string save_picture;  ///< PNG that the program is asked to write
+  std::string notice;        ///< what the program itself has to say
+  std::string read_error;    ///< the error message that the user has closed
   char export_path[512] = "", seek[24] = "";
 };
 
@@ -56,6 +58,7 @@ struct Context {
   const Fonts& fonts;
   std::vector<model::Command>& commands;
   model::LabWork& labs;
+  const Input& input;
 
   const model::LaneFrame* focused() const {
     return frame.focus < frame.lanes.size() ? &frame.lanes[frame.focus] : nullptr;
@@ -85,5 +88,9 @@ void draw_vmcs(Context&, Rect);
 void draw_labs(Context&, Rect);
 void draw_status(Context&, Rect);
 void draw_dialogs(Context&);
+void draw_open_dialog(Context&);
+/// A small window in the middle, closed by its cross; call ImGui::End() in any case. False if it is not
+/// visible.
+bool begin_dialog(Context&, const char* name, const char* title, bool* open);
 
 }  // namespace ringside::gui

@@ -133,11 +133,17 @@ int run_gui(const GuiOptions& options) {
     save_settings(path, now);
     saved = now;
   };
+  // When nothing moves there is no need to look more often than a cursor blinks.
+  constexpr int kIdleFrames = 30, kIdleMilliseconds = 50;
+  int idle_frames = 0;
+  u64 serial = 0;
   for (Theme shown = app.ui.theme;;) {
-    const Input input = window->poll();
+    const Input input = window->poll(idle_frames > kIdleFrames ? kIdleMilliseconds : 0);
     if (input.quit) break;
     if (shown != app.ui.theme) apply_theme(shown = app.ui.theme, scale);
     const model::FramePtr frame = session->frame();
+    idle_frames = input.any || frame->serial != serial ? 0 : idle_frames + 1;
+    serial = frame->serial;
     window->begin_frame();
     ImGui::NewFrame();
     for (model::Command& command : app.draw(*frame, input)) session->send(std::move(command));

@@ -31,10 +31,12 @@ void check_video_driver() {
         "Run in a desktop session, or draw without a window: ringside gui --screenshot FILE.png");
 }
 
-Input pump() {
+Input pump(int patience) {
   Input input;
   SDL_Event event;
+  if (patience > 0) SDL_WaitEventTimeout(nullptr, patience);
   while (SDL_PollEvent(&event)) {
+    input.any = true;
 #if IMGUI_VERSION_NUM >= 18700
     // The button event's own position is right even where SDL's cached pointer is stale.
     if (event.type == SDL_MOUSEBUTTONDOWN || event.type == SDL_MOUSEBUTTONUP)
@@ -82,7 +84,7 @@ class Window : public Platform {
     if (!window_) throw HostError(std::string("SDL cannot open a window: ") + SDL_GetError());
   }
   ~Window() override { SDL_DestroyWindow(window_); }
-  Input poll() override { return pump(); }
+  Input poll(int patience) override { return pump(patience); }
 
  private:
   std::shared_ptr<Video> video_;
@@ -165,8 +167,8 @@ class SoftwareWindow final : public Window {
     raster_.attach();
   }
   ~SoftwareWindow() override { ImGui_ImplSDL2_Shutdown(); }
-  Input poll() override {
-    Input input = pump();
+  Input poll(int patience) override {
+    Input input = pump(patience);
     exposed_ |= input.exposed;
     return input;
   }
@@ -243,7 +245,7 @@ void Headless::begin_frame() { ImGui::GetIO().DeltaTime = 1.0f / 60; }
 
 void Headless::end_frame() {
   ImGui::Render();
-  raster_.draw(*ImGui::GetDrawData(), picture_, palette().background);
+  changed_ = raster_.draw(*ImGui::GetDrawData(), picture_, palette().background);
 }
 
 }  // namespace ringside::gui

@@ -19,6 +19,7 @@ struct KeyPress {
 };
 
 struct Input {
+  bool any = false;  ///< the user, or the window system, has done something
   bool quit = false;
   bool exposed = false;  ///< the window must be drawn anew
   std::vector<KeyPress> keys;
@@ -28,7 +29,8 @@ struct Input {
 class Platform {
  public:
   virtual ~Platform() = default;
-  virtual Input poll() = 0;
+  /// What has come in; waits so many milliseconds for it if nothing has.
+  virtual Input poll(int patience) = 0;
   virtual void begin_frame() = 0;
   virtual void end_frame() = 0;  ///< ImGui::Render and present
   virtual std::string description() const = 0;
@@ -42,15 +44,17 @@ class Platform {
 class Headless final : public Platform {
  public:
   Headless(int width, int height);
-  Input poll() override { return {}; }
+  Input poll(int) override { return {}; }
   void begin_frame() override;
   void end_frame() override;
   std::string description() const override { return "software rasteriser, no window"; }
   const Picture& picture() const { return picture_; }
+  const std::vector<PixelRect>& changed() const { return changed_; }  ///< by the last frame
 
  private:
   Raster raster_;
   Picture picture_;
+  std::vector<PixelRect> changed_;
 };
 
 }  // namespace ringside::gui

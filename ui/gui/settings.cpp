@@ -24,11 +24,13 @@ void apply(const Settings& s, UiState& ui) {
   ui.view = s.view;
   ui.show_labs = s.show_labs;
   ui.splits = s.splits;
+  ui.open.recent = s.recent;
 }
 
 Settings remembered(const UiState& ui, const std::string& guest, const std::string& profile, int width,
                     int height) {
-  return {ui.theme, ui.scale, ui.view, ui.show_labs, guest, profile, width, height, ui.splits};
+  return {ui.theme, ui.scale, ui.view, ui.show_labs, guest,
+          profile,  width,    height,  ui.splits,    ui.open.recent};
 }
 
 Settings load_settings(const fs::path& path, std::string& notice) {
@@ -49,6 +51,8 @@ Settings load_settings(const fs::path& path, std::string& notice) {
     read.height = std::clamp(json.value("height", 900), 600, 4320);
     for (const auto& [name, share] : json.value("layout", std::map<std::string, float>{}))
       read.splits[name] = std::clamp(share, kSmallestShare, kLargestShare);
+    read.recent = json.value("recent", std::vector<std::string>{});
+    if (read.recent.size() > OpenDialog::kMostRecent) read.recent.resize(OpenDialog::kMostRecent);
     settings = read;
   } catch (const nlohmann::json::exception&) {
     fs::path aside = path;
@@ -74,9 +78,10 @@ bool save_settings(const fs::path& path, const Settings& s) {
                           {"guest", s.guest},
                           {"profile", s.profile},
                           {"layout", s.splits},
+                          {"recent", s.recent},
                           {"width", s.width},
                           {"height", s.height}}
-               .dump(2)
+               .dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
         << '\n';
     if (!out) return false;
   }

@@ -16,6 +16,7 @@ struct Settings {
   std::string guest = "kernel", profile;
   int width = 1600, height = 900;
   std::map<std::string, float> splits;  ///< borders between panes that the user has moved
+  std::vector<std::string> recent;      ///< guests from files, the last one first
   bool operator==(const Settings&) const = default;
 };
 

@@ -20,7 +20,7 @@ void Layout::add_pane(std::string name, Rect rect) {
   current_pane_ = std::move(name);
 }
 
-void Layout::add(std::string name, bool text_fits) {
+void Layout::add(std::string name, bool text_fits, bool shortened) {
   if (!ImGui::IsItemVisible()) return;  // scrolled out of sight
   // What is seen of it: a row of a table may have been scrolled half under its header.
   Rect seen = last_item();
@@ -29,7 +29,7 @@ void Layout::add(std::string name, bool text_fits) {
   seen = {std::max(seen.x0, low.x), std::max(seen.y0, low.y), std::min(seen.x1, high.x),
           std::min(seen.y1, high.y)};
   if (seen.y1 - seen.y0 < 2) return;
-  items_.push_back({std::move(name), current_pane_, seen, text_fits});
+  items_.push_back({std::move(name), current_pane_, seen, text_fits, shortened});
 }
 
 void Layout::add_row(std::string name) {
@@ -96,7 +96,7 @@ void text_in(Layout& layout, const char* name, std::string_view text, ImU32 colo
   ImGui::PushStyleColor(ImGuiCol_Text, colour);
   ImGui::TextUnformatted(shown.data(), shown.data() + shown.size());
   ImGui::PopStyleColor();
-  layout.add(name, measure(shown) <= width + 1);
+  layout.add(name, measure(shown) <= width + 1, !whole);
   if (!whole) tooltip(text);
 }
 

@@ -27,17 +27,19 @@ class Layout {
     std::string name, pane;
     Rect rect;
     bool text_fits = true;
-    bool row = false;    ///< spans the cells of a table's row
-    bool popup = false;  ///< in a list that has opened above the panes
+    bool shortened = false;  ///< ends in an ellipsis; whole on hover
+    bool row = false;        ///< spans the cells of a table's row
+    bool popup = false;      ///< in a list that has opened above the panes
   };
   void clear() {
     items_.clear();
     panes_.clear();
   }
   void add_pane(std::string name, Rect rect);
-  void add(std::string name, bool text_fits = true);  ///< the last ImGui item
-  void add_row(std::string name);                     ///< the last ImGui item, a selectable row of a table
-  void add_popup(std::string name);                   ///< the last ImGui item, in an open menu or list
+  /// The last ImGui item.
+  void add(std::string name, bool text_fits = true, bool shortened = false);
+  void add_row(std::string name);    ///< the last ImGui item, a selectable row of a table
+  void add_popup(std::string name);  ///< the last ImGui item, in an open menu or list
   const std::vector<Item>& items() const { return items_; }
   const std::map<std::string, Rect>& panes() const { return panes_; }
   const Item* find(std::string_view name) const;

@@ -47,7 +47,9 @@ std::string describe(const command::AddBreakpoint& b) {
   switch (b.kind) {
     case Kind::Address: return fmt::format("address {:08x}", b.value);
     case Kind::Port: return fmt::format("port {:X}h", b.value);
-    case Kind::Memory: return fmt::format("write to {:08x}", b.value);
+    case Kind::Memory:
+      return fmt::format("{} {} byte{} at {:08x}", b.on_read ? "read or write of" : "write to", b.bytes,
+                         b.bytes > 1 ? "s" : "", b.value);
     case Kind::Reason: return fmt::format("exit {}", info(static_cast<ExitReason>(b.value)).name);
     case Kind::Cr3: return "CR3 changes";
   }

@@ -1,6 +1,9 @@
 // The guest's devices and screen, and the VMCS of a hardware-assisted guest. Looking has no side effects.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "ui/gui/context.h"
 
 namespace ringside::gui {
@@ -12,6 +15,41 @@ struct VmcsRow {
   std::string_view meaning;
 };
 
+float text_width(std::string_view text) {
+  return ImGui::CalcTextSize(text.data(), text.data() + text.size()).x;
+}
+
+/// Device, field and value in three columns, or, where that is too wide, the fields under their device.
+void devices_table(Context& c, const std::vector<model::DeviceRow>& rows) {
+  float device = 0, field = 0, value = 0;
+  for (const auto& row : rows) {
+    device = std::max(device, text_width(row.device));
+    field = std::max(field, text_width(row.field));
+    value = std::max(value, text_width(row.value));
+  }
+  const float gaps = ImGui::GetStyle().CellPadding.x * 6 + ImGui::GetStyle().ScrollbarSize;
+  const bool wide = device + field + value + gaps < ImGui::GetContentRegionAvail().x;
+  if (!ImGui::BeginTable("devices", wide ? 3 : 2, ImGuiTableFlags_RowBg)) return;
+  if (wide) ImGui::TableSetupColumn("device", ImGuiTableColumnFlags_WidthFixed, device);
+  ImGui::TableSetupColumn("field", ImGuiTableColumnFlags_WidthFixed, wide ? field : std::max(device, field));
+  ImGui::TableSetupColumn("value", ImGuiTableColumnFlags_WidthStretch);
+  for (const auto& row : rows) {
+    ImGui::TableNextRow();
+    ImGui::TableSetColumnIndex(0);
+    if (!row.device.empty()) {
+      text_in(c.layout, fmt::format("device.{}", row.device).c_str(), row.device, palette().accent);
+      tooltip(glossary(row.device));
+      if (!wide) ImGui::TableNextRow();
+    }
+    ImGui::TableSetColumnIndex(wide ? 1 : 0);
+    text_in(c.layout, "field", row.field, palette().dim);
+    tooltip(glossary(row.field));
+    ImGui::TableSetColumnIndex(wide ? 2 : 1);
+    text_in(c.layout, "value", row.value, palette().text);
+  }
+  ImGui::EndTable();
+}
+
 }  // namespace
 
 void draw_devices(Context& c, Rect rect) {
@@ -19,24 +57,15 @@ void draw_devices(Context& c, Rect rect) {
   const auto* lane = c.focused();
   if (!lane) return end_pane();
   ImGui::PushFont(c.fonts.data);
-  if (ImGui::BeginTable("devices", 3, ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
-    ImGui::TableSetupColumn("device", 0, 1.2f);
-    ImGui::TableSetupColumn("field", 0, 1.3f);
-    ImGui::TableSetupColumn("value", 0, 1.5f);
-    for (const auto& row : lane->devices) {
-      ImGui::TableNextRow();
-      ImGui::TableSetColumnIndex(0);
-      text_in(c.layout, fmt::format("device.{}", row.device).c_str(), row.device, palette().accent);
-      tooltip(glossary(row.device));
-      ImGui::TableSetColumnIndex(1);
-      text_in(c.layout, "field", row.field, palette().dim);
-      tooltip(glossary(row.field));
-      ImGui::TableSetColumnIndex(2);
-      text_in(c.layout, "value", row.value, palette().text);
+  devices_table(c, lane->devices);
+  if (!lane->screen.empty()) {  // wider than most panes
+    ImGui::BeginChild("screen", {0, 0}, false, ImGuiWindowFlags_HorizontalScrollbar);
+    for (const std::string& line : lane->screen) {
+      ImGui::TextUnformatted(line.c_str());
+      c.layout.add("screen");
     }
-    ImGui::EndTable();
+    ImGui::EndChild();
   }
-  for (const std::string& line : lane->screen) text_in(c.layout, "screen", line, palette().text);
   ImGui::PopFont();
   end_pane();
 }
@@ -47,7 +76,7 @@ void draw_vmcs(Context& c, Rect rect) {
   if (!lane || !lane->vmcs) return end_pane();
   const Vmcs& v = *lane->vmcs;
   const auto yes = [](bool b) { return std::string(b ? "exits" : "-"); };
-  const std::array<VmcsRow, 16> rows{{
+  const std::array<VmcsRow, 18> rows{{
       {"external interrupt", yes(v.external_interrupt_exiting),
        "A physical interrupt takes the processor away from the guest."},
       {"interrupt window", yes(v.interrupt_window_exiting),
@@ -64,11 +93,12 @@ void draw_vmcs(Context& c, Rect rect) {
       {"descriptor tables", yes(v.descriptor_table_exiting), "LGDT, SGDT, LIDT and their like."},
       {"exception bitmap", fmt::format("{:08x}", v.exception_bitmap),
        "A bit for each exception that exits instead of going through the guest's IDT. Bit 14 is #PF."},
-      {"CR0 mask / shadow", fmt::format("{:08x} / {:08x}", v.cr0_guest_host_mask, v.cr0_read_shadow),
-       "Bits in the mask are the monitor's: the guest reads the shadow, and writing a different value "
-       "exits."},
-      {"CR4 mask / shadow", fmt::format("{:08x} / {:08x}", v.cr4_guest_host_mask, v.cr4_read_shadow),
-       "As for CR0."},
+      {"CR0 mask", fmt::format("{:08x}", v.cr0_guest_host_mask),
+       "These bits are the monitor's: the guest reads the shadow, and writing a different value exits."},
+      {"CR0 read shadow", fmt::format("{:08x}", v.cr0_read_shadow),
+       "What the guest reads in the mask's bits."},
+      {"CR4 mask", fmt::format("{:08x}", v.cr4_guest_host_mask), "As for CR0."},
+      {"CR4 read shadow", fmt::format("{:08x}", v.cr4_read_shadow), "As for CR0."},
       {"EPT", v.enable_ept ? fmt::format("root {:x}, {} levels", v.ept_root.value, v.ept_levels) : "off",
        "Nested page tables: guest-physical to machine addresses."},
       {"TSC offset", fmt::format("{:x}", v.tsc_offset), "What RDTSC adds in the guest."},
@@ -76,7 +106,11 @@ void draw_vmcs(Context& c, Rect rect) {
        "Delivered through the guest's IDT at the next entry."},
   }};
   ImGui::PushFont(c.fonts.data);
-  if (ImGui::BeginTable("vmcs", 2, ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
+  if (ImGui::BeginTable("vmcs", 2, ImGuiTableFlags_RowBg)) {
+    float names = 0;
+    for (const auto& row : rows) names = std::max(names, text_width(row.field));
+    ImGui::TableSetupColumn("field", ImGuiTableColumnFlags_WidthFixed, names);
+    ImGui::TableSetupColumn("value", ImGuiTableColumnFlags_WidthStretch);
     for (const auto& [field, value, meaning] : rows) {
       ImGui::TableNextRow();
       ImGui::TableSetColumnIndex(0);

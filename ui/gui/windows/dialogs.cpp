@@ -1,4 +1,4 @@
-// The small windows: open a guest, breakpoints, the key map.
+// The small windows: breakpoints, export, the key map; opening a guest has a file of its own.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -11,11 +11,17 @@ namespace ringside::gui {
 namespace {
 
 using Kind = model::command::AddBreakpoint::Kind;
-constexpr std::array<std::pair<Kind, const char*>, 5> kKinds{{{Kind::Address, "address"},
-                                                              {Kind::Port, "port"},
-                                                              {Kind::Memory, "memory written"},
-                                                              {Kind::Reason, "exit reason"},
-                                                              {Kind::Cr3, "CR3 changes"}}};
+struct BreakpointKind {
+  Kind kind;
+  const char* label;
+  bool on_read = false;
+};
+constexpr std::array<BreakpointKind, 6> kKinds{{{Kind::Address, "address"},
+                                                {Kind::Port, "port"},
+                                                {Kind::Memory, "memory written"},
+                                                {Kind::Memory, "memory read or written", true},
+                                                {Kind::Reason, "exit reason"},
+                                                {Kind::Cr3, "CR3 changes"}}};
 
 constexpr std::array<std::pair<const char*, const char*>, 20> kKeys{
     {{"F5", "run or pause"},
@@ -44,60 +50,29 @@ std::string file_stem(const std::string& guest) {
   return slash == std::string::npos ? guest : guest.substr(slash + 1);
 }
 
-bool dialog(Context& c, const char* name, const char* title, bool* open) {
-  const ImVec2 size = ImGui::GetIO().DisplaySize;
-  ImGui::SetNextWindowPos({size.x / 2, size.y / 2}, ImGuiCond_Appearing, {0.5f, 0.5f});
-  const bool visible = ImGui::Begin(
-      fmt::format("{}###{}", title, name).c_str(), open,
-      ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoCollapse);
-  const ImVec2 at = ImGui::GetWindowPos(), extent = ImGui::GetWindowSize();
-  c.layout.add_pane(name, {at.x, at.y, at.x + extent.x, at.y + extent.y});
-  return visible;
-}
-
-void open_dialog(Context& c) {
-  if (dialog(c, "open", "Open a guest", &c.ui.show_open)) {
-    ImGui::TextUnformatted(
-        "A Multiboot ELF32 kernel, a flat binary or a boot sector.\nDropping a file on the window does the "
-        "same.");
-    ImGui::SetNextItemWidth(ImGui::GetFontSize() * 30);
-    const bool entered =
-        ImGui::InputTextWithHint("##path", "path or name of a built-in guest", c.ui.open_path,
-                                 sizeof c.ui.open_path, ImGuiInputTextFlags_EnterReturnsTrue);
-    c.layout.add("open.path");
-    if (ImGui::IsWindowAppearing()) {
-      ImGui::SetKeyboardFocusHere(-1);
-      c.ui.asked_to_open.clear();
-    }
-    ImGui::SameLine();
-    if ((button(c.layout, "open.go", "Open", "Boot it in every mode") || entered) && c.ui.open_path[0]) {
-      c.ui.asked_to_open = c.ui.open_path;
-      c.send(model::command::Open{c.ui.open_path});
-    } else if (!c.ui.asked_to_open.empty()) {
-      if (c.frame.message_is_error) {
-        ImGui::PushTextWrapPos(ImGui::GetFontSize() * 36);
-        ImGui::PushStyleColor(ImGuiCol_Text, palette().bad);
-        ImGui::TextUnformatted(c.frame.message.c_str());
-        ImGui::PopStyleColor();
-        ImGui::PopTextWrapPos();
-        c.layout.add("open.error");
-      } else if (c.frame.guest == c.ui.asked_to_open) {
-        c.ui.show_open = false;
-      }
-    }
+/// How many bytes a breakpoint on memory watches.
+void bytes_combo(Context& c) {
+  const auto label = [](int bytes) { return fmt::format("{} byte{}", bytes, bytes > 1 ? "s" : ""); };
+  ImGui::SetNextItemWidth(ImGui::GetFontSize() * 6);
+  const bool open = ImGui::BeginCombo("##bytes", label(c.ui.breakpoint_bytes).c_str());
+  c.layout.add("breakpoints.bytes");
+  if (!open) return tooltip("How many bytes from that address on are watched.");
+  for (const int bytes : {1, 2, 4}) {
+    if (ImGui::Selectable(label(bytes).c_str())) c.ui.breakpoint_bytes = bytes;
+    c.layout.add_popup(fmt::format("breakpoints.bytes.{}", bytes));
   }
-  ImGui::End();
+  ImGui::EndCombo();
 }
 
 void add_row(Context& c) {
-  ImGui::SetNextItemWidth(ImGui::GetFontSize() * 9);
-  const bool kinds =
-      ImGui::BeginCombo("##kind", kKinds[static_cast<std::size_t>(c.ui.breakpoint_kind)].second);
+  const BreakpointKind& chosen = kKinds[static_cast<std::size_t>(c.ui.breakpoint_kind)];
+  ImGui::SetNextItemWidth(ImGui::GetFontSize() * 13);
+  const bool kinds = ImGui::BeginCombo("##kind", chosen.label);
   c.layout.add("breakpoints.kind");
   if (kinds) {
     for (std::size_t i = 0; i < kKinds.size(); ++i) {
-      if (ImGui::Selectable(kKinds[i].second)) c.ui.breakpoint_kind = static_cast<int>(i);
-      c.layout.add_popup(fmt::format("breakpoints.kind.{}", kKinds[i].second));
+      if (ImGui::Selectable(kKinds[i].label)) c.ui.breakpoint_kind = static_cast<int>(i);
+      c.layout.add_popup(fmt::format("breakpoints.kind.{}", kKinds[i].label));
     }
     ImGui::EndCombo();
   }
@@ -105,7 +80,7 @@ void add_row(Context& c) {
       "A port stops where a monitor sees the access: bare metal has none, and a paravirtual guest uses "
       "rings. CR3 changes are "
       "found by single steps, which is slow.");
-  const Kind kind = kKinds[static_cast<std::size_t>(c.ui.breakpoint_kind)].first;
+  const Kind kind = chosen.kind;
   ImGui::SameLine();
   if (kind == Kind::Reason) {
     ImGui::SetNextItemWidth(ImGui::GetFontSize() * 14);
@@ -129,14 +104,19 @@ void add_row(Context& c) {
     c.layout.add("breakpoints.value");
     ImGui::SameLine();
   }
+  if (kind == Kind::Memory) {
+    bytes_combo(c);
+    ImGui::SameLine();
+  }
   if (button(c.layout, "breakpoints.add", "Add", "Stop there") &&
       (kind == Kind::Cr3 || c.ui.breakpoint_value[0]))
     c.send(model::command::AddBreakpoint{kind,
-                                         static_cast<u32>(std::strtoul(c.ui.breakpoint_value, nullptr, 16))});
+                                         static_cast<u32>(std::strtoul(c.ui.breakpoint_value, nullptr, 16)),
+                                         static_cast<u32>(c.ui.breakpoint_bytes), chosen.on_read});
 }
 
 void breakpoints_dialog(Context& c) {
-  if (dialog(c, "breakpoints", "Breakpoints", &c.ui.show_breakpoints)) {
+  if (begin_dialog(c, "breakpoints", "Breakpoints", &c.ui.show_breakpoints)) {
     add_row(c);
     for (const auto& b : c.frame.breakpoints) {
       ImGui::PushID(static_cast<int>(b.id));
@@ -154,7 +134,7 @@ void breakpoints_dialog(Context& c) {
 
 void export_dialog(Context& c) {
   using What = model::command::Export::What;
-  if (dialog(c, "export", "Export what is on screen", &c.ui.show_export)) {
+  if (begin_dialog(c, "export", "Export what is on screen", &c.ui.show_export)) {
     if (!c.ui.export_path[0])
       *fmt::format_to_n(c.ui.export_path, sizeof c.ui.export_path - 1, "ringside-{}",
                         file_stem(c.frame.guest))
@@ -195,7 +175,7 @@ void export_dialog(Context& c) {
 /// What went wrong, in the middle of what the user looks at, until it has been read.
 void error_dialog(Context& c) {
   bool open = true;
-  if (dialog(c, "error", "That did not work", &open)) {
+  if (begin_dialog(c, "error", "That did not work", &open)) {
     ImGui::PushTextWrapPos(ImGui::GetFontSize() * 34);
     ImGui::TextUnformatted(c.frame.message.c_str());
     ImGui::PopTextWrapPos();
@@ -208,7 +188,7 @@ void error_dialog(Context& c) {
 }
 
 void go_to_dialog(Context& c) {
-  if (dialog(c, "seek", "Go to a guest instruction", &c.ui.show_go_to)) {
+  if (begin_dialog(c, "seek", "Go to a guest instruction", &c.ui.show_go_to)) {
     ImGui::TextUnformatted("Every technique is taken there, back or forward.");
     if (ImGui::IsWindowAppearing()) ImGui::SetKeyboardFocusHere();
     ImGui::SetNextItemWidth(ImGui::GetFontSize() * 12);
@@ -240,7 +220,7 @@ void explain_selection(Context& c) {
 }
 
 void keys_dialog(Context& c) {
-  const bool visible = dialog(c, "keys", "Keys, and what is selected", &c.ui.show_keys);
+  const bool visible = begin_dialog(c, "keys", "Keys, and what is selected", &c.ui.show_keys);
   if (visible) explain_selection(c);
   if (visible && ImGui::BeginTable("keys", 2)) {
     for (auto [key, what] : kKeys) {
@@ -257,14 +237,25 @@ void keys_dialog(Context& c) {
 
 }  // namespace
 
+bool begin_dialog(Context& c, const char* name, const char* title, bool* open) {
+  const ImVec2 size = ImGui::GetIO().DisplaySize;
+  ImGui::SetNextWindowPos({size.x / 2, size.y / 2}, ImGuiCond_Appearing, {0.5f, 0.5f});
+  const bool visible = ImGui::Begin(
+      fmt::format("{}###{}", title, name).c_str(), open,
+      ImGuiWindowFlags_AlwaysAutoResize | ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoCollapse);
+  const ImVec2 at = ImGui::GetWindowPos(), extent = ImGui::GetWindowSize();
+  c.layout.add_pane(name, {at.x, at.y, at.x + extent.x, at.y + extent.y});
+  return visible;
+}
+
 void draw_dialogs(Context& c) {
-  if (c.ui.show_open) open_dialog(c);
+  if (c.ui.show_open) draw_open_dialog(c);
   if (c.ui.show_breakpoints) breakpoints_dialog(c);
   if (c.ui.show_keys) keys_dialog(c);
   if (c.ui.show_export) export_dialog(c);
   if (c.ui.show_go_to) go_to_dialog(c);
   if (!c.frame.message_is_error) c.ui.read_error.clear();
-  const bool told = c.ui.show_open && !c.ui.asked_to_open.empty();  // there
+  const bool told = c.ui.show_open && !c.ui.open.asked.empty();  // there
   if (c.frame.message_is_error && c.frame.message != c.ui.read_error && !told) error_dialog(c);
 }
 
