@@ -47,6 +47,11 @@ TEST_CASE("Breakpoints, steps and memory show the guest its own state in every m
   REQUIRE(d.lane.peek(at, code) == code.size());
   CHECK(d.target.answer(fmt::format("m{:x},4", at)) ==
         to_hex({reinterpret_cast<const char*>(code.data()), code.size()}));
+  FpuState& fpu = d.lane.vm()->host().cpu.fpu();
+  CHECK(d.target.answer("p18") ==
+        fmt::format("{:02x}{:02x}0000", fpu.control & 255, fpu.control >> 8));  // fctrl
+  fpu.registers[fpu.physical(1)] = {u64{1} << 63, 0x3FFF};
+  CHECK(d.target.answer("p11") == "0000000000000080ff3f");  // st1
   const u64 here = d.lane.instructions();
   CHECK(d.target.answer("s") == "S05");
   CHECK(d.lane.instructions() == here + 1);

@@ -53,16 +53,36 @@ std::string little_endian(u32 value) {
                      value >> 24);
 }
 
-std::string register_hex(const CpuState& s, unsigned number) {
+/// fctrl, fstat, ftag, fiseg, fioff, foseg, fooff, fop. gdb's tag word has two bits for each register.
+u32 x87_control(const FpuState& f, unsigned number) {
+  u32 tags = 0;
+  for (unsigned n = 0; n < 8; ++n) tags |= (f.valid >> n & 1 ? 0u : 3u) << (2 * n);
+  const std::array<u32, 8> all{f.control, f.status, tags, f.cs, f.instruction, f.ds, f.operand, f.opcode};
+  return all[number];
+}
+
+std::string real80_hex(const Float80& r) {
+  const std::string low = little_endian(static_cast<u32>(r.significand)),
+                    high = little_endian(static_cast<u32>(r.significand >> 32));
+  return low + high + little_endian(r.sign_exponent).substr(0, 4);
+}
+
+/// `fpu`: nullptr where the host's processor keeps it to itself.
+std::string register_hex(const CpuState& s, const FpuState* fpu, unsigned number) {
   if (number < kEip) return little_endian(s.gpr[number]);
   if (number == kEip) return little_endian(s.eip);
   if (number == kEflags) return little_endian(s.eflags);
   if (number < kX87) return little_endian(s.seg[kSegmentOrder[number - kSegments]].selector);
-  if (number < kX87Control) return std::string(20, 'x');  // unavailable
-  if (number < kSystem) return std::string(8, 'x');
+  if (number < kX87Control)
+    return fpu ? real80_hex(fpu->registers[fpu->physical(number - kX87)]) : std::string(20, 'x');
+  if (number < kSystem)
+    return fpu ? little_endian(x87_control(*fpu, number - kX87Control)) : std::string(8, 'x');
   const std::array<u32, 4> system{s.cr0, s.cr2, s.cr3, s.cr4};
   return little_endian(system[number - kSystem]);
 }
+
+/// No monitor keeps another: the unit holds the guest's registers in every mode but that of real hardware.
+const FpuState* x87_of(VirtualMachine& vm) { return vm.mode() == Mode::Kvm ? nullptr : &vm.host().cpu.fpu(); }
 
 std::optional<u32> value_of(std::string_view hex) {
   const auto bytes = from_hex(hex.substr(0, 8));
@@ -148,8 +168,9 @@ std::string GdbTarget::query(std::string_view q) {
 
 std::string GdbTarget::read_registers() {
   const CpuState s = lane_.vm()->monitor().virtual_state();
+  const FpuState* const fpu = x87_of(*lane_.vm());
   std::string hex;
-  for (unsigned i = 0; i < kRegisters; ++i) hex += register_hex(s, i);
+  for (unsigned i = 0; i < kRegisters; ++i) hex += register_hex(s, fpu, i);
   return hex;
 }
 
@@ -165,7 +186,7 @@ std::string GdbTarget::write_registers(std::string_view hex) {
 std::string GdbTarget::read_register(std::string_view number) {
   const auto n = parse_hex(number);
   if (!n || *n >= kRegisters) return "E01";
-  return register_hex(lane_.vm()->monitor().virtual_state(), static_cast<unsigned>(*n));
+  return register_hex(lane_.vm()->monitor().virtual_state(), x87_of(*lane_.vm()), static_cast<unsigned>(*n));
 }
 
 std::string GdbTarget::write_register(std::string_view assignment) {

@@ -3,8 +3,8 @@
 // Modelled: ? g G p P m M c s Z z D k, qSupported, qXfer:features:read (target.xml), vCont, and reverse
 // execution (bs, bc) by deterministic replay. The guest is shown as it sees itself: virtual control registers
 // and flags, its own page tables. Reading memory has no side effects on devices. Simplified: one thread; x87
-// registers read as unavailable; segment and control registers cannot be written. Manual: Debugging with GDB,
-// appendix "GDB Remote Serial Protocol".
+// registers read as unavailable in mode kvm; they, segment and control registers cannot be written. Manual:
+// Debugging with GDB, appendix "GDB Remote Serial Protocol".
 #pragma once
 
 #include <functional>
