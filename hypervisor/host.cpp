@@ -33,6 +33,8 @@ Host::Host(const HostConfig& config)
       cpu(memory, *this, config.cpu),
       walk_caches_(config.walk_caches) {
   ledger.set_active(&profile);
+  cpu.fpu().control = FpuState::kInitialControl;  // firmware has executed FNINIT
+  cpu.fpu().valid = 0;
   machine.devices().coprocessor_error.ignore = [this] {
     cpu.fpu().error_ignored = cpu.fpu().status & x87_status::ES;
   };
