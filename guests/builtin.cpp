@@ -22,6 +22,7 @@ INCLUDE_FILE(guest_netio_paravirtual, "netio-pv.elf")
 INCLUDE_FILE(guest_kernel, "kernel.elf")
 INCLUDE_FILE(guest_kernel_paravirtual, "kernel-pv.elf")
 INCLUDE_FILE(guest_kernel_disk, "kernel-disk.img")
+INCLUDE_FILE(guest_bios, "bios.bin")
 
 #define FILE_BYTES(symbol) std::span<const std::uint8_t>(symbol##_begin, symbol##_end)
 
@@ -80,5 +81,7 @@ const BuiltinGuest* find_builtin_guest(std::string_view name) {
     if (guest.name == name) return &guest;
   return nullptr;
 }
+
+std::span<const std::uint8_t> bios() { return FILE_BYTES(guest_bios); }
 
 }  // namespace ringside

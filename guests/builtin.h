@@ -29,4 +29,7 @@ std::span<const BuiltinGuest> builtin_guests();
 /// nullptr if there is no guest of that name.
 const BuiltinGuest* find_builtin_guest(std::string_view name);
 
+/// Our BIOS (guests/bios/): a ROM that ends at 1 MiB, for images that start from a disk.
+std::span<const std::uint8_t> bios();
+
 }  // namespace ringside

@@ -1,7 +1,7 @@
 // Hands an image to a bare processor, as a boot loader would: segments in RAM, Multiboot information, first
 // registers.
 //
-// The memory map says what a PC's does: RAM up to 9FC00h, the firmware's area up to 1 MiB, RAM above.
+// Modules follow the image, each on a page of its own. A Linux kernel is linux_boot.h's.
 // Manual: Multiboot specification 0.6.96, sections 3.2 and 3.3.
 #include <fmt/format.h>
 
@@ -10,16 +10,24 @@
 
 #include "cpu/host_error.h"
 #include "hypervisor/abi/ports.h"
+#include "hypervisor/firmware.h"
 #include "hypervisor/image.h"
+#include "hypervisor/linux_boot.h"
+#include "hypervisor/memory_map.h"
 
 namespace ringside {
 namespace {
 
 constexpr u32 kLoaderMagic = 0x2BADB002;
-constexpr u32 kConventionalEnd = 0x9FC00, kFirmwareEnd = 0x100000;
 constexpr u32 kFirstInfo = 0x1000;  // above the real-mode vectors and the firmware's data
 
-enum InfoFlags : u32 { kMemory = 1, kCommandLine = 1 << 2, kMemoryMap = 1 << 6, kLoaderName = 1 << 9 };
+enum InfoFlags : u32 {
+  kMemory = 1,
+  kCommandLine = 1 << 2,
+  kModules = 1 << 3,
+  kMemoryMap = 1 << 6,
+  kLoaderName = 1 << 9
+};
 struct Info {
   u32 flags, mem_lower, mem_upper, boot_device, command_line, mods_count, mods_addr, syms[4], mmap_length,
       mmap_addr, drives_length, drives_addr, config_table, loader_name;
@@ -29,7 +37,9 @@ struct __attribute__((packed)) MapEntry {
   u64 base, length;
   u32 type;
 };
-enum MapType : u32 { kAvailable = 1, kReserved = 2 };
+struct Module {
+  u32 begin, end, arguments, reserved;
+};
 
 void place(const Image& image, GuestMemory& ram) {
   for (const auto& s : image.segments) {
@@ -50,9 +60,29 @@ void place(const Image& image, GuestMemory& ram) {
   }
 }
 
-/// A page-aligned place for the boot information: in conventional memory between the segments, or after the
-/// image.
-u32 find_room(const Image& image, const GuestMemory& ram, u64 bytes) {
+constexpr u64 next_page(u64 address) { return (address + kPageMask) & ~u64{kPageMask}; }
+
+/// Where the modules lie: above the image, in order.
+std::vector<Module> place_modules(const Image& image, GuestMemory& ram) {
+  std::vector<Module> placed;
+  u64 at = next_page(std::max<u64>(image.end(), kFirmwareEnd));
+  for (const Image::Module& m : image.modules) {
+    const u64 end = at + m.bytes.size();
+    if (end > ram.size())
+      throw HostError(fmt::format(
+          "module '{}' ({} bytes at {:X}h) does not fit into {} MiB of RAM behind image '{}'. Give "
+          "the guest more: -m {}",
+          m.name, m.bytes.size(), at, ram.size() >> 20, image.name, (end >> 20) + 1));
+    std::copy(m.bytes.begin(), m.bytes.end(), ram.at(GuestPhys(at), m.bytes.size()));
+    placed.push_back({static_cast<u32>(at), static_cast<u32>(end), 0, 0});
+    at = next_page(end);
+  }
+  return placed;
+}
+
+/// A page-aligned place for the boot information: in conventional memory between the segments, or after image
+/// and modules.
+u32 find_room(const Image& image, const std::vector<Module>& modules, const GuestMemory& ram, u64 bytes) {
   const auto taken = [&](u64 at) {
     return std::any_of(image.segments.begin(), image.segments.end(), [&](const Image::Segment& s) {
       return at < u64{s.physical} + s.memory_bytes && s.physical < at + bytes;
@@ -61,7 +91,8 @@ u32 find_room(const Image& image, const GuestMemory& ram, u64 bytes) {
   const u64 conventional = std::min<u64>(kConventionalEnd, ram.size());
   for (u64 at = kFirstInfo; at + bytes <= conventional; at += kPageSize)
     if (!taken(at)) return static_cast<u32>(at);
-  const u64 after = (std::max<u64>(image.end(), kFirmwareEnd) + kPageMask) & ~u64{kPageMask};
+  const u64 last = modules.empty() ? image.end() : modules.back().end;
+  const u64 after = next_page(std::max<u64>(last, kFirmwareEnd));
   if (after + bytes > ram.size())
     throw HostError(fmt::format(
         "image '{}' leaves no room in RAM for the boot information ({} bytes). Give the guest more: -m {}",
@@ -80,32 +111,42 @@ std::string full_command_line(const Image& image, const std::string& arguments) 
 u32 write_multiboot_info(const Image& image, GuestMemory& ram, const std::string& arguments) {
   static constexpr char kName[] = "Ringside";
   const std::string command_line = full_command_line(image, arguments);
-  MapEntry map[4];
-  u32 entries = 0;
-  const auto region = [&](u64 base, u64 end, u32 type) {
-    end = std::min<u64>(end, ram.size());
-    if (base < end) map[entries++] = {sizeof(MapEntry) - 4, base, end - base, type};
-  };
-  region(0, kConventionalEnd, kAvailable);
-  region(kConventionalEnd, RS_VGA_WINDOW, kReserved);
-  region(0xF0000, kFirmwareEnd, kReserved);
-  region(kFirmwareEnd, ram.size(), kAvailable);
+  std::vector<MapEntry> map;
+  for (const MemoryRegion& r : memory_map(ram.size()))
+    map.push_back({sizeof(MapEntry) - 4, r.begin, r.end - r.begin, static_cast<u32>(r.kind)});
+  std::vector<Module> modules = place_modules(image, ram);
+  u32 module_names = 0;
+  for (const Image::Module& m : image.modules) module_names += static_cast<u32>(m.name.size()) + 1;
 
-  const u32 map_bytes = entries * static_cast<u32>(sizeof(MapEntry));
-  const u32 at = find_room(image, ram, sizeof(Info) + map_bytes + sizeof kName + command_line.size() + 1);
+  const u32 map_bytes = static_cast<u32>(map.size() * sizeof(MapEntry));
+  const u32 module_bytes = static_cast<u32>(modules.size() * sizeof(Module));
+  const u32 at = find_room(
+      image, modules, ram,
+      sizeof(Info) + module_bytes + map_bytes + sizeof kName + command_line.size() + 1 + module_names);
   Info info{};
   info.flags = kMemory | kCommandLine | kMemoryMap | kLoaderName;
   info.mem_lower = static_cast<u32>(std::min<u64>(kConventionalEnd, ram.size()) / 1024);
   info.mem_upper = ram.size() > kFirmwareEnd ? static_cast<u32>((ram.size() - kFirmwareEnd) / 1024) : 0;
+  if (!modules.empty()) info.flags |= kModules;
+  info.mods_count = static_cast<u32>(modules.size());
+  info.mods_addr = at + sizeof(Info);
   info.mmap_length = map_bytes;
-  info.mmap_addr = at + sizeof(Info);
+  info.mmap_addr = info.mods_addr + module_bytes;
   info.loader_name = info.mmap_addr + map_bytes;
   info.command_line = info.loader_name + sizeof kName;
   ram.write(GuestPhys(at), info);
-  std::memcpy(ram.at(GuestPhys(info.mmap_addr), map_bytes), map, map_bytes);
+  std::memcpy(ram.at(GuestPhys(info.mmap_addr), map_bytes), map.data(), map_bytes);
   std::memcpy(ram.at(GuestPhys(info.loader_name), sizeof kName), kName, sizeof kName);
   std::memcpy(ram.at(GuestPhys(info.command_line), command_line.size() + 1), command_line.c_str(),
               command_line.size() + 1);
+  u32 name_at = info.command_line + static_cast<u32>(command_line.size()) + 1;
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    const std::string& name = image.modules[i].name;
+    std::memcpy(ram.at(GuestPhys(name_at), name.size() + 1), name.c_str(), name.size() + 1);
+    modules[i].arguments = name_at;
+    ram.write(GuestPhys(info.mods_addr + i * sizeof(Module)), modules[i]);
+    name_at += static_cast<u32>(name.size()) + 1;
+  }
   return at;
 }
 
@@ -131,6 +172,8 @@ CpuState boot_bare(const Image& image, GuestMemory& ram, const std::string& comm
     throw HostError(fmt::format(
         "image '{}' is a paravirtual build: it has no Multiboot header and runs only with --mode para.",
         image.name));
+  if (image.format == Image::Format::Linux) return boot_linux(image, ram, command_line);
+  if (!image.firmware.empty()) return start_firmware(image, ram);
   place(image, ram);
   if (image.format == Image::Format::BootSector) return boot_sector_state();
   CpuState s = flat_protected_state(image.entry);

@@ -12,6 +12,7 @@
 #include "cpu/host_error.h"
 #include "hypervisor/block_backend.h"
 #include "hypervisor/elf32.h"
+#include "hypervisor/linux_boot.h"
 
 namespace ringside {
 namespace {
@@ -127,6 +128,10 @@ Image parse_image(std::string name, std::span<const u8> bytes) {
           image.name));
     return image;
   }
+  if (is_linux(bytes)) {
+    read_linux(image, bytes);
+    return image;
+  }
   const auto add = [&](u32 base, std::span<const u8> contents) {
     image.segments.push_back(
         {base, base, static_cast<u32>(contents.size()), {contents.begin(), contents.end()}});
@@ -147,7 +152,9 @@ Image parse_image(std::string name, std::span<const u8> bytes) {
   return image;
 }
 
-Image load_image(const std::string& path) {
+namespace {
+
+std::vector<u8> read_file(const std::string& path) {
   const auto refuse = [&](const std::string& why) {
     throw HostError(fmt::format("image '{}' {}", path, why));
   };
@@ -177,7 +184,26 @@ Image load_image(const std::string& path) {
   }
   ::close(fd);
   if (!why.empty()) refuse(why);
-  return parse_image(path, bytes);
+  return bytes;
+}
+
+}  // namespace
+
+Image load_image(const std::string& path) { return parse_image(path, read_file(path)); }
+
+void load_modules(Image& image, const std::string& list) {
+  const bool linux_kernel = image.format == Image::Format::Linux;
+  if (!linux_kernel && image.format != Image::Format::Multiboot)
+    throw HostError(
+        fmt::format("-initrd: '{}' is neither a Linux nor a Multiboot kernel, and so has no way to find '{}'",
+                    image.name, list));
+  for (std::size_t at = 0; at <= list.size();) {
+    const std::size_t end = linux_kernel ? list.size() : std::min(list.find(',', at), list.size());
+    std::string name = list.substr(at, end - at);
+    const std::string path = linux_kernel ? name : name.substr(0, name.find(' '));
+    image.modules.push_back({std::move(name), read_file(path)});
+    at = end + 1;
+  }
 }
 
 }  // namespace ringside

@@ -6,7 +6,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace ringside;
   constexpr u64 kRam = 4u << 20;
   try {
-    const Image image = parse_image("fuzz", {data, size});
+    Image image = parse_image("fuzz", {data, size});
+    if (size % 2) image.modules.push_back({"module", {data, data + size}});
     MachineMemory memory(kRam);
     GuestMemory ram(memory, MachinePhys(0), kRam);
     boot_bare(image, ram, "command line");

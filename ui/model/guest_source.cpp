@@ -6,6 +6,7 @@
 
 #include "cpu/host_error.h"
 #include "guests/builtin.h"
+#include "hypervisor/linux_boot.h"
 #include "hypervisor/suggest.h"
 
 namespace ringside {
@@ -21,8 +22,8 @@ Image load_file(const std::string& path) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) throw HostError(fmt::format("{}: no such file", path));
   if (std::filesystem::is_directory(path, error))
-    throw HostError(
-        fmt::format("{}: is a folder; give a Multiboot ELF, a flat binary or a boot sector", path));
+    throw HostError(fmt::format(
+        "{}: is a folder; give a Multiboot ELF, a bzImage, a flat binary or a boot sector", path));
   return load_image(path);
 }
 
@@ -42,7 +43,7 @@ std::shared_ptr<BlockBackend> GuestSource::make_disk() const {
 }
 
 GuestSource find_guest(const std::string& name, const std::string& paravirtual_file,
-                       const std::string& disk_file) {
+                       const std::string& disk_file, const std::string& modules) {
   GuestSource source;
   source.name = name;
   source.disk_file = disk_file;
@@ -57,6 +58,10 @@ GuestSource find_guest(const std::string& name, const std::string& paravirtual_f
       unknown_guest(name);
     source.image = load_file(name);
     if (source.image.paravirtual) source.paravirtual = source.image;
+    if (source.image.format == Image::Format::BootSector && disk_file.empty()) {
+      source.disk_file = name;  // the BIOS starts it from there
+      source.image.firmware.assign(bios().begin(), bios().end());
+    }
   }
   if (!paravirtual_file.empty()) {
     source.paravirtual = load_file(paravirtual_file);
@@ -66,6 +71,8 @@ GuestSource find_guest(const std::string& name, const std::string& paravirtual_f
                       "hypervisor/abi/paravirtual.h)",
                       paravirtual_file));
   }
+  if (starts_in_real_mode(source.image)) source.image.firmware.assign(bios().begin(), bios().end());
+  if (!modules.empty()) load_modules(source.image, modules);
   if (!disk_file.empty()) source.make_disk();  // a bad image is an error before anything runs
   return source;
 }

@@ -26,7 +26,8 @@ struct GuestSource {
 };
 
 /// Throws HostError: no such guest (with a suggestion), or a file that cannot be one.
+/// `modules` as for load_modules(); empty = none.
 GuestSource find_guest(const std::string& name_or_file, const std::string& paravirtual_file,
-                       const std::string& disk_file);
+                       const std::string& disk_file, const std::string& modules = {});
 
 }  // namespace ringside

@@ -1,0 +1,89 @@
+// The BIOS from inside: a boot sector asks its services, in every mode that starts in real mode.
+#include <cstring>
+
+#include "guests/builtin.h"
+#include "hypervisor/machine_layout.h"
+#include "hypervisor/virtual_machine.h"
+#include "tests/catch.h"
+
+using namespace ringside;
+using ringside::test::contains;
+
+namespace {
+
+/// A disk whose first sector is `boot` and whose sector n is filled with the word n.
+std::vector<u8> disk_with(const Image& boot, u32 sectors) {
+  std::vector<u8> disk(std::size_t{sectors} * kSectorBytes);
+  for (std::size_t at = 0; at < disk.size(); at += 2) {
+    const u16 n = static_cast<u16>(at / kSectorBytes);
+    std::memcpy(&disk[at], &n, 2);
+  }
+  const std::vector<u8>& first = boot.segments.front().bytes;
+  std::copy(first.begin(), first.end(), disk.begin());
+  return disk;
+}
+
+struct Started {
+  Started(Image image, const std::vector<u8>& disk, Mode mode = Mode::Native) {
+    image.firmware.assign(bios().begin(), bios().end());
+    VmConfig config;
+    config.mode = mode;
+    config.host.ram_bytes = u64{4} << 20;
+    if (!disk.empty()) config.host.machine.disk = make_memory_disk(disk);
+    vm = std::make_unique<VirtualMachine>(image, config);
+  }
+  const std::string& console() const { return vm->host().machine.console(); }
+  std::unique_ptr<VirtualMachine> vm;
+};
+
+Image boot_sector() { return load_image(std::string(RINGSIDE_BINARY_DIR) + "/tests/images/boot_bios.bin"); }
+
+}  // namespace
+
+TEST_CASE("A boot sector gets right answers from every BIOS service", "[bios]") {
+  struct Row {
+    u32 sectors;
+    const char* answers;
+  };
+  for (const Row& row : {Row{200, "abcdefghij"}, Row{2880, "abcdeghij"}})  // a floppy is not read by packet
+    for (Mode mode : {Mode::Native, Mode::Hvm, Mode::Trap}) {
+      INFO(row.sectors << " sectors, " << name(mode));
+      Started guest(boot_sector(), disk_with(boot_sector(), row.sectors), mode);
+      guest.vm->run({.instructions = 1'000'000});
+      for (u8 code : {0x25, 0xA5}) guest.vm->host().machine.press_key(code);
+      const Ending ending = guest.vm->run({.instructions = 30'000'000});
+      INFO(guest.vm->why());
+      CHECK(guest.console() == row.answers);
+      CHECK(ending == Ending::Success);
+      CHECK(guest.vm->host().machine.devices().vga.row_text(0) == row.answers);
+    }
+}
+
+TEST_CASE("A disk from which nothing starts ends the run with the reason", "[bios]") {
+  const Image boot = boot_sector();
+  const auto outcome = [&](const std::vector<u8>& disk) {
+    Started guest(boot, disk);
+    CHECK(guest.vm->run({.instructions = 10'000'000}) == Ending::Died);
+    return guest.console();
+  };
+  CHECK_THAT(outcome({}), contains("no disk"));
+  CHECK_THAT(outcome(std::vector<u8>(kSectorBytes)), contains("no boot sector"));
+  std::vector<u8> gives_up(kSectorBytes);
+  gives_up[0] = 0xCD;  // INT 18h
+  gives_up[1] = 0x18;
+  gives_up[510] = 0x55;
+  gives_up[511] = 0xAA;
+  CHECK_THAT(outcome(gives_up), contains("found no system"));
+  gives_up[0] = 0x0F;  // UD2
+  gives_up[1] = 0x0B;
+  CHECK_THAT(outcome(gives_up), contains("does not have, at 0000:7C00"));
+}
+
+TEST_CASE("Firmware needs memory to lie in", "[bios]") {
+  Image image = boot_sector();
+  image.firmware.assign(bios().begin(), bios().end());
+  constexpr u64 kRam = 512u << 10;
+  MachineMemory memory(kRam);
+  GuestMemory ram(memory, MachinePhys(0), kRam);
+  CHECK_THROWS_WITH(boot_bare(image, ram, ""), contains("1 MiB"));
+}
