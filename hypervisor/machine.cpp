@@ -50,6 +50,7 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
   at(DeviceId::VirtioConsole) = &virtio_console;
   at(DeviceId::VirtioNet) = &virtio_net;
   at(DeviceId::Lance) = &lance;
+  at(DeviceId::Pci) = &pci;
   for (std::size_t row = 0; row < std::size(kPortMap); ++row)
     for (u16 i = 0; i < kPortMap[row].count; ++i)
       port_index_[kPortMap[row].first + i] = static_cast<u8>(row + 1);
@@ -78,6 +79,7 @@ Machine::Devices::State Machine::Devices::save() const {
           virtio_console.state(),
           virtio_net.state(),
           lance.state(),
+          pci.state(),
           console.text().size()};
 }
 
@@ -96,6 +98,7 @@ void Machine::Devices::restore(const State& s) {
   virtio_console.restore(s.virtio_console);
   virtio_net.restore(s.virtio_net);
   lance.restore(s.lance);
+  pci.restore(s.pci);
   console.restore(s.console_bytes);
   pic.restore(s.pic);  // last: it knows the levels of all lines
   update_deadline();
@@ -207,6 +210,7 @@ void Machine::print(std::string_view text) { devices_->console.put(text); }
 const char* Machine::reset_cause() const {
   if (devices_->keyboard.reset_requested()) return "the keyboard controller";
   if (devices_->system_control.state().reset_requested) return "the system control port";
+  if (devices_->pci.state().reset_requested) return "the reset control register";
   return nullptr;
 }
 

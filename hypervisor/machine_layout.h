@@ -10,6 +10,7 @@
 #include "hypervisor/devices/ide.h"
 #include "hypervisor/devices/keyboard.h"
 #include "hypervisor/devices/lance.h"
+#include "hypervisor/devices/pci.h"
 #include "hypervisor/devices/pic.h"
 #include "hypervisor/devices/pit.h"
 #include "hypervisor/devices/simple_ports.h"
@@ -43,6 +44,7 @@ enum class DeviceId : u8 {
   VirtioConsole,
   VirtioNet,
   Lance,
+  Pci,
   kCount
 };
 
@@ -93,9 +95,10 @@ inline constexpr PortRange kPortMap[] = {
     {RS_LANCE_PORTS + 16, 8, 2, DeviceId::Lance, 16, "network card"},
     {RS_PORT_UART, 8, 1, DeviceId::Uart, 0, "serial port"},
     {0x4D0, 2, 1, DeviceId::Pic, 4, "interrupt edge/level control"},
+    {0xCF8, 8, 4, DeviceId::Pci, 0, "PCI configuration"},
 };
 /// No device has a port from here up.
-inline constexpr unsigned kPortSpace = 0x500;
+inline constexpr unsigned kPortSpace = 0xD00;
 
 struct MemoryRange {
   u32 first, bytes;
@@ -132,6 +135,7 @@ struct Machine::Devices {
   VirtioConsole virtio_console;
   VirtioNet virtio_net;
   Lance lance;
+  Pci pci;
 
   /// What a snapshot keeps of the devices. Disks' contents, the console's text and what is
   /// on the network's cables are kept by their owners.
@@ -151,6 +155,7 @@ struct Machine::Devices {
     VirtioConsole::State virtio_console;
     VirtioNet::State virtio_net;
     Lance::State lance;
+    Pci::State pci;
     std::size_t console_bytes = 0;
     bool operator==(const State&) const = default;
   };
