@@ -14,7 +14,7 @@ namespace ringside::cli {
 namespace {
 
 /// QEMU's words of more than one letter; all of them take a value.
-constexpr std::array<std::string_view, 5> kQemuWords{"-append", "-kernel", "-hda", "-cpu", "-gdb"};
+constexpr std::array<std::string_view, 6> kQemuWords{"-append", "-kernel", "-initrd", "-hda", "-cpu", "-gdb"};
 
 /// A number with an optional one-letter suffix; false if it is anything else or does not fit.
 bool parse_number(std::string_view text, std::string_view suffixes, u64 base, u64& value, char& suffix) {

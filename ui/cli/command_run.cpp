@@ -6,9 +6,11 @@
 #include <thread>
 
 #include "cpu/host_error.h"
+#include "hypervisor/symbols.h"
 #include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
 #include "ui/cli/live_console.h"
+#include "ui/cli/operator.h"
 #include "ui/cli/tables.h"
 #include "ui/debugger/gdb_server.h"
 #include "ui/model/chrome_trace.h"
@@ -17,7 +19,10 @@
 namespace ringside::cli {
 
 GuestSource source_of(const GuestOptions& given) {
-  return find_guest(given.kernel.empty() ? given.guest : given.kernel, given.paravirtual_kernel, given.disk);
+  GuestSource source = find_guest(given.kernel.empty() ? given.guest : given.kernel, given.paravirtual_kernel,
+                                  given.disk, given.initrd);
+  if (!given.symbols.empty()) load_symbols(source.image, given.symbols);
+  return source;
 }
 
 /// The command that runs the same guest in mode kvm in a throw-away host and prints its report.
@@ -27,6 +32,7 @@ std::vector<std::string> kvm_host_command(const CompareCommand& given) {
   const auto add = [&](const char* option, const std::string& value) {
     if (!value.empty()) command.insert(command.end(), {option, value});
   };
+  add("--initrd", given.initrd);
   add("--disk", given.disk);
   add("--memory", given.memory);
   add("--append", given.append);
@@ -99,16 +105,20 @@ std::string quoted_console(const std::string& text, const Style& style) {
   return out;
 }
 
+std::string quoted_screen(const std::string& screen, const Style& style) {
+  return screen.empty() ? "" : "Screen\n" + quoted_console(screen, style);
+}
+
 void print_run(const RunCommand& given, const GuestSource& source, const RunOptions& options,
-               const RunReport& report) {
+               const RunReport& report, const std::string& screen) {
   if (given.json) {
     fmt::print("{}\n", dump(run_json(source.name, report)));
     return;
   }
   const Style style = output_style();
   fmt::print("{}", heading(source.name, options, style));
-  fmt::print("{}\n{}\n{}{}", quoted_console(report.console, style), run_table(report, style),
-             cost_bars({report}, style), footnotes({report}, style));
+  fmt::print("{}\n{}\n{}{}", quoted_console(report.console, style) + quoted_screen(screen, style),
+             run_table(report, style), cost_bars({report}, style), footnotes({report}, style));
 }
 
 }  // namespace
@@ -119,8 +129,22 @@ int run_command(const RunCommand& given) {
   const GuestSource source = source_of(given);
 
   RunReport report;
+  std::string diagnosis;
+  options.diagnosis = &diagnosis;
   if (given.console && !given.trace.empty()) throw HostError("--trace and --console exclude each other");
-  if (!given.trace.empty()) {
+  std::string screen;
+  if (given.attend.any() && (given.console || !given.trace.empty()))
+    throw HostError("--type, --keys and --until exclude --console and --trace");
+  if (given.attend.any()) {
+    Operator someone(given.attend);
+    report = run_mode(mode, source, options, &someone);
+    screen = someone.screen();
+    if (someone.satisfied() && report.ending == Ending::Budget) {
+      report.status = RunReport::Status::Ok;
+      report.ending = Ending::Success;
+      report.reason = fmt::format("ended when the guest showed '{}'", given.attend.until);
+    }
+  } else if (!given.trace.empty()) {
     Tracer tracer(given.trace, source.name);
     report = run_mode(mode, source, options, &tracer);
     tracer.finish();
@@ -136,8 +160,10 @@ int run_command(const RunCommand& given) {
 
   if (given.console && !given.json) {
     if (!report.reason.empty()) fmt::print(stderr, "ringside: {}\n", printable(report.reason));
+    if (report.ending == Ending::Died) fmt::print(stderr, "{}", diagnosis);
   } else {
-    print_run(given, source, options, report);
+    print_run(given, source, options, report, screen);
+    if (!given.json && report.status == RunReport::Status::Failed) fmt::print("{}", diagnosis);
   }
   return static_cast<int>(*report.ending);
 }
@@ -168,7 +194,7 @@ int debug_command(const RunCommand& given) {
     report.reason =
         fmt::format("{} at guest instruction {}", ran_on ? "the budget was spent" : "gdb killed the guest",
                     lane.instructions());
-  print_run(given, source, options, report);
+  print_run(given, source, options, report, {});
   return ran_on ? static_cast<int>(*report.ending) : 0;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ui/cli/operator.h"
 #include "ui/cli/runs.h"
 
 namespace ringside::cli {
@@ -13,7 +14,9 @@ namespace ringside::cli {
 /// What `run` and `compare` share, as given.
 struct GuestOptions {
   std::string guest = "kernel";
-  std::string kernel;  ///< -kernel FILE: another way to name the guest
+  std::string kernel;   ///< -kernel FILE: another way to name the guest
+  std::string initrd;   ///< -initrd: the initial RAM disk of Linux, or Multiboot modules
+  std::string symbols;  ///< names for its functions: a System.map or an ELF file
   std::string paravirtual_kernel;
   std::string disk;
   std::string memory = "32";
@@ -39,6 +42,7 @@ struct RunCommand : GuestOptions {
   bool console = false;
   std::string trace;  ///< Chrome trace of the exits; empty = none
   std::string gdb;    ///< "tcp::PORT"; empty = no debugger
+  OperatorOptions attend{.prompt = "# "};
 };
 
 struct CompareCommand : GuestOptions {

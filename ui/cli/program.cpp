@@ -23,13 +23,14 @@ constexpr int kUsageOrHostError = 2;
 constexpr const char* kFooter =
     "Exit status: 0 the guest ended well, 1 it reported failure, 2 usage or host error, 3 it died (triple "
     "fault, stuck "
-    "halted),\n4 its budget ran out. QEMU's words work too: -m, -kernel, -append, -hda, -cpu.";
+    "halted),\n4 its budget ran out. QEMU's words work too: -m, -kernel, -initrd, -append, -hda, -cpu.";
 
 void add_guest_options(CLI::App& command, GuestOptions& o) {
   command
-      .add_option("guest", o.guest,
-                  "a built-in guest (see `ringside guests`) or a file: Multiboot ELF32, flat binary, "
-                  "boot sector")
+      .add_option(
+          "guest", o.guest,
+          "a built-in guest (see `ringside guests`) or a file: Multiboot ELF32, Linux bzImage, flat binary, "
+          "boot sector")
       ->type_name("GUEST|FILE");
   command.add_option("-m,--memory", o.memory, "guest RAM in MiB, or with K, M or G")
       ->type_name("SIZE")
@@ -37,6 +38,15 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
   command.add_option("--append", o.append, "command line for the guest, for example run=primes,forkwait")
       ->type_name("TEXT");
   command.add_option("--kernel", o.kernel, "the guest as a file, as QEMU names it")->type_name("FILE");
+  command
+      .add_option(
+          "--initrd", o.initrd,
+          "initial RAM disk of a Linux kernel; for a Multiboot kernel its modules, with commas between")
+      ->type_name("FILE");
+  command
+      .add_option("--symbols", o.symbols,
+                  "names for the guest's functions: a System.map, or an ELF file that is not stripped")
+      ->type_name("FILE");
   command.add_option("--pv-kernel", o.paravirtual_kernel, "its paravirtual build, for mode para")
       ->type_name("FILE");
   command.add_option("--disk,--hda", o.disk, "disk image; changes are not written back")->type_name("FILE");
@@ -155,6 +165,25 @@ int program(int argc, const char* const* argv) {
       ->capture_default_str();
   run_app.add_flag("--console", run.console,
                    "connect this terminal to the guest's serial port; nothing else is printed");
+  run_app
+      .add_option(
+          "--type", run.attend.type,
+          "a line to type at the guest's serial console when it has printed its prompt; may be repeated")
+      ->type_name("LINE")
+      ->allow_extra_args(false);
+  run_app
+      .add_option(
+          "--keys", run.attend.keys,
+          "the same, at the keyboard and without a return; may be repeated, but not together with --type")
+      ->type_name("KEYS")
+      ->allow_extra_args(false);
+  run_app
+      .add_option("--until", run.attend.until,
+                  "end the run well when console or screen show this (and everything has been typed)")
+      ->type_name("TEXT");
+  run_app.add_option("--prompt", run.attend.prompt, "what the guest prints when it waits")
+      ->type_name("TEXT")
+      ->capture_default_str();
   run_app.add_option("--trace", run.trace, "write the exits as a Chrome trace, for Perfetto")
       ->type_name("FILE");
   run_app

@@ -11,6 +11,7 @@
 #include "cpu/host_error.h"
 #include "ui/cli/kvm_host.h"
 #include "ui/cli/terminal.h"
+#include "ui/model/diagnosis.h"
 
 namespace ringside::cli {
 namespace {
@@ -103,6 +104,8 @@ RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& optio
       out_of_budget = limits.instructions == options.limits.instructions;
     }
     RunReport report = make_report(vm, elapsed());
+    if (options.diagnosis && report.status == RunReport::Status::Failed && report.ending != Ending::Failure)
+      *options.diagnosis = model::where_it_stands(vm);
     if (!vm.ended() && out_of_time)  // the machine knows only of the last step's share
       report.reason.replace(0, vm.why().size(), fmt::format("the budget of {} seconds is spent", patience));
     return report;

@@ -24,6 +24,7 @@ struct RunOptions {
   std::string command_line;
   std::string console_input;
   Limits limits;
+  std::string* diagnosis = nullptr;   ///< receives where a guest stands that did not end well; of one run
   std::vector<std::string> kvm_host;  ///< mode kvm: the command that prints its report; empty = on this host
 };
 
