@@ -3,6 +3,9 @@
 #include <cstring>
 
 namespace ringside::labs {
+namespace {
+constexpr u64 kMostConsole = u64{16} << 20;  // what a monitor prints beyond that is lost
+}
 
 std::optional<bool> serve_machine(Host& host, Frame& call, std::vector<u8>& payload) {
   using lab::Call;
@@ -43,8 +46,8 @@ std::optional<bool> serve_machine(Host& host, Frame& call, std::vector<u8>& payl
       break;
     }
     case Call::Print:
-      host.machine.print(std::string(payload.begin(), payload.end()));
-      call.a[0] = 1;
+      call.a[0] = host.machine.console().size() + payload.size() <= kMostConsole;
+      if (call.a[0]) host.machine.print(std::string(payload.begin(), payload.end()));
       break;
     default: return std::nullopt;
   }

@@ -65,10 +65,12 @@ void check_whole_class(const fs::path& grades, std::size_t shards) {
 }  // namespace
 
 TEST_CASE("the package for Gradescope grades in a clean folder", "[oracle][labs]") {
-  const Definition lab = find_lab("03");
-  const fs::path folder = lab_scratch("gradescope"), base = folder / "autograder";
-  REQUIRE(shell(folder, fmt::format("'{}' lab package 03 --gradescope --output lab.zip", RINGSIDE_PROGRAM)) ==
-          0);
+  // A monitor; a guest and a monitor; a driver and a device: what each is built with has to be in the zip.
+  const std::string id = GENERATE(as<std::string>{}, "03", "05", "08");
+  const Definition lab = find_lab(id);
+  const fs::path folder = lab_scratch("gradescope" + id), base = folder / "autograder";
+  REQUIRE(shell(folder,
+                fmt::format("'{}' lab package {} --gradescope --output lab.zip", RINGSIDE_PROGRAM, id)) == 0);
   fs::create_directories(base / "source");
   INFO(said(folder));
   REQUIRE(shell(base / "source", "cmake -E tar xf ../../lab.zip") == 0);
@@ -76,7 +78,7 @@ TEST_CASE("the package for Gradescope grades in a clean folder", "[oracle][labs]
     INFO(entry.path());
     CHECK(entry.path().filename() != "solution");
     CHECK(entry.path().filename() != "wrong");
-    CHECK(entry.path().filename() != "checks.cpp");
+    CHECK(!entry.path().filename().string().starts_with("checks"));
   }
   // As Gradescope does it: setup.sh once, a copy of run_autograder, and a submission with its metadata.
   REQUIRE(shell(base / "source", "env -i PATH=/usr/bin:/bin bash setup.sh") == 0);
