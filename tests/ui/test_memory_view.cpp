@@ -76,7 +76,7 @@ TEST_CASE("Why it faulted: every page exit of a run is settled by one decision o
   const Mode mode = GENERATE(Mode::Trap, Mode::Para, Mode::Hvm);
   INFO(name(mode));
   Settled m(mode);
-  const LaneFrame frame = m.lane.frame(default_cost_profile(), {});
+  const LaneFrame frame = m.lane.frame(default_cost_profile(), {.focused = true});
   const FaultStory last = why_did_it_fault(frame, nullptr);
   REQUIRE(last.exit);
   std::size_t told = 0;

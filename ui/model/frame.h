@@ -101,8 +101,8 @@ struct LaneFrame {
   std::string console;  ///< the last kConsoleBytes
   std::vector<DisassemblyRow> disassembly;
   std::vector<SilentSensitive> silent;
-  std::shared_ptr<const std::vector<ExitRecord>> events;  ///< the last kEventRows
-  std::string last_exit_instruction;                      ///< the guest instruction of the last of them
+  std::shared_ptr<const std::vector<ExitRecord>> events;  ///< the last kEventRows, of the focused lane
+  std::string last_exit_instruction;                      ///< the guest instruction of the last exit
   std::optional<ExitRecord> last_page_exit;               ///< may be older than `events` reach
   std::shared_ptr<const Timeline> timeline;
   std::string current_function;

@@ -70,7 +70,8 @@ LaneFrame Lane::frame(const CostProfile& prices, const View& view) const {
   f.console = console.size() > kConsoleBytes ? console.substr(console.size() - kConsoleBytes) : console;
   const auto silent = host.cpu.silent_sensitive();
   f.silent.assign(silent.begin(), silent.end());
-  f.events = recorder_.events();
+  static const auto kNoEvents = std::make_shared<const std::vector<ExitRecord>>();
+  f.events = view.focused ? recorder_.events() : kNoEvents;
   f.timeline = recorder_.timeline();
   f.last_page_exit = recorder_.last_page_exit();
   const u32 linear_eip = f.guest.seg[CS].base + f.guest.eip;
