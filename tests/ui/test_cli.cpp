@@ -244,6 +244,26 @@ TEST_CASE("a sweep is a line per point and mode, in the order asked for") {
   CHECK_THAT(result.out, contains("\n1024,poll,hvm,ok,"));
 }
 
+TEST_CASE("netio runs on two machines, and the report tells of both") {
+  const std::string words = "run netio --append count=4 --io ring --mode hvm ";
+  const Json json = Json::parse(run_program(words + "--nat --json").out);
+  CHECK(json["status"] == "ok");
+  CHECK(json["network"]["packets_sent"] == 4);  // the translator keeps the machine's ARP to itself
+  CHECK(json["network"]["translated"] == 8);
+  CHECK(json["network"]["peer"]["mode"] == "hvm");
+  CHECK_THAT(std::string(json["network"]["peer"]["console"]), contains("answered"));
+  CHECK_THAT(run_program(words + "--peer-mode native").out,
+             contains("the machine at the other end (native)"));
+  const ProgramResult sweep =
+      run_program("sweep netio --append count=3 --vary nat=off,on --vary bs=512,2k --modes trap,para");
+  CHECK(sweep.status == 0);
+  CHECK(std::count(sweep.out.begin(), sweep.out.end(), '\n') == 1 + 2 * 2 * 2);
+  CHECK_THAT(sweep.out, contains("packets"));
+  const ProgramResult alone = run_program("run hello --nat");
+  CHECK(alone.status == 2);
+  CHECK_THAT(alone.err, contains("--peer"));
+}
+
 TEST_CASE("QEMU's words mean the same") {
   for (const char* words : {"-append run=true -m 16", "--append run=true --memory 16M"}) {
     const Json json = Json::parse(run_program(std::string("run kernel --json ") + words).out);

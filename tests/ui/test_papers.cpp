@@ -85,6 +85,33 @@ TEST_CASE("claim 4: half the requests at 4 kB, all of the bandwidth at 1 MB", "[
   CHECK(ours("felter-2015", "1 MB reads, KVM over native") >= 0.98);
 }
 
+// Felter et al. 2015, netperf request and response; Sugerman et al. 2001, a packet through an emulated LANCE.
+TEST_CASE("packets: a round trip to a virtual machine, and the port accesses of a packet sent", "[oracle]") {
+  const auto trip = [](const char* what) {
+    return ours("felter-2015", std::string("request and response ") + what);
+  };
+  const double native = trip("over the network, native"), kvm = trip("to a KVM guest"),
+               nat = trip("through NAT");
+  CHECK(kvm > native);
+  CHECK(kvm / native > 0.7 * 68 / 38);
+  CHECK(kvm / native < 1.3 * 68 / 38);
+  CHECK(nat / native > 0.9 * 73 / 38);
+  CHECK(nat / native < 1.1 * 73 / 38);
+
+  const double accesses = ours("sugerman-2001", "INs and OUTs for a packet sent");
+  CHECK(accesses > 0.7 * 12);
+  CHECK(accesses < 1.3 * 12);
+  CHECK(ours("sugerman-2001", "share of it outside of the monitor: world switch, host") >
+        0.7 * 30.65 / 31.63);
+  const auto exits = [](const char* way) {
+    return ours("sugerman-2001", std::string("exits for a packet sent: ") + way);
+  };
+  CHECK(exits("LANCE, memory-mapped, VT-x") >= 0.9 * exits("LANCE, VT-x"));
+  CHECK(exits("ring, VT-x") < 0.5 * exits("LANCE, VT-x"));
+  CHECK(exits("ring, paravirtual") < 0.5 * exits("LANCE, VT-x"));
+  CHECK(exits("ring, polled, VT-x") < 1);
+}
+
 TEST_CASE("claim 7: what Xen's guests paid", "[oracle]") {
   const double null = ours("xen-2003", "null call, paravirtual over native"),
                fault = ours("xen-2003", "page fault, paravirtual over native"),

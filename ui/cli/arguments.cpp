@@ -174,6 +174,10 @@ std::string parse_io(const std::string& text) {
   return std::string(choose<std::string_view, 5>("way to the devices", text, kWays, kWays));
 }
 
+bool parse_switch(std::string_view what, const std::string& text) {
+  return choose<bool, 2>(what, text, {"off", "on"}, {false, true});
+}
+
 u16 parse_gdb_port(const std::string& text) {
   constexpr std::string_view kPrefix = "tcp::";
   u16 port = 0;

@@ -29,7 +29,8 @@ struct Variation {
   std::vector<std::string> values;
 };
 Variation parse_variation(const std::string& text);
-std::string parse_io(const std::string& text);  ///< one of the ways to the devices
+std::string parse_io(const std::string& text);                      ///< one of the ways to the devices
+bool parse_switch(std::string_view what, const std::string& text);  ///< "on" or "off"
 
 u16 parse_gdb_port(const std::string& text);              ///< "tcp::1234"
 std::pair<int, int> parse_size(const std::string& text);  ///< "1600x900", 640x480 to 7680x4320

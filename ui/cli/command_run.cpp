@@ -43,12 +43,19 @@ std::vector<std::string> kvm_host_command(const CompareCommand& given) {
   add("--seconds", fmt::format("{}", given.seconds));
   add("--irqchip", given.irqchip);
   add("--io", given.io);
+  add("--peer", given.peer);
+  add("--link", given.link);
+  if (given.nat) command.emplace_back("--nat");
   return command;
 }
 
 RunOptions options_of(const GuestOptions& given) {
   RunOptions options;
   options.io = parse_io(given.io);
+  if (!given.peer.empty()) options.peer = std::make_shared<GuestSource>(find_guest(given.peer, "", ""));
+  if (!given.peer_mode.empty()) options.peer_mode = parse_mode(given.peer_mode);
+  options.network.link.bits_per_second = parse_count("--link", given.link);
+  options.network.nat = given.nat;
   options.shadow = parse_shadow_policy(given.shadow);
   options.ept_levels = static_cast<u8>(given.ept_levels);
   options.ept_large_pages = given.ept_pages == "large";

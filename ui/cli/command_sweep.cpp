@@ -34,11 +34,19 @@ std::vector<Point> product(const std::vector<Variation>& variations) {
   return points;
 }
 
+/// Options of ours that vary like the guest's own figures.
+bool is_option(const std::string& name) { return name == "io" || name == "nat"; }
+
+void set_option(RunOptions& options, const std::string& name, const std::string& value) {
+  if (name == "io") options.io = parse_io(value);
+  if (name == "nat") options.network.nat = parse_switch("nat", value);
+}
+
 /// The guest's command line: {NAME} in it is replaced; a name that it does not mention is put in front.
 std::string command_line(std::string text, const std::vector<Variation>& variations, const Point& point) {
   for (std::size_t i = 0; i < variations.size(); ++i) {
     const std::string& name = variations[i].name;
-    if (name == "io") continue;
+    if (is_option(name)) continue;
     const std::string place = "{" + name + "}";
     const bool named = text.find(place) != std::string::npos;
     for (std::size_t at = 0; (at = text.find(place, at)) != std::string::npos; at += point[i].size())
@@ -47,6 +55,8 @@ std::string command_line(std::string text, const std::vector<Variation>& variati
   }
   return text;
 }
+
+u64 packets(const RunReport& r) { return r.network ? r.network->packets() : 0; }
 
 struct Column {
   const char* name;
@@ -60,6 +70,7 @@ constexpr Column kColumns[] = {
     {"total_cycles", [](const RunReport& r) { return r.cycles.total(); }},
     {"microseconds",
      [](const RunReport& r) { return r.profile ? r.cycles.total() * 1'000'000 / r.profile->hz : 0; }},
+    {"packets", packets},
 };
 
 struct Result {
@@ -99,21 +110,30 @@ void print_json(const std::string& guest, const std::vector<Variation>& variatio
 
 void print_table(const std::vector<Variation>& variations, const std::vector<Result>& results) {
   const Style style = output_style();
+  const bool network =
+      std::any_of(results.begin(), results.end(), [](const Result& r) { return packets(*r.report) > 0; });
   std::string head;
   for (const Variation& v : variations) head += fmt::format("{:>10} ", v.name);
-  fmt::print("{}\n", style.paint(Colour::Bold, fmt::format("{}{:<8} {:>13} {:>10} {:>13} {:>15} {:>13}", head,
-                                                           "mode", "exits", "of devices", "busy cycles",
-                                                           "total cycles", "microseconds")));
+  fmt::print(
+      "{}\n",
+      style.paint(Colour::Bold,
+                  fmt::format("{}{:<8} {:>13} {:>10} {:>13} {:>15} {:>13}", head, "mode", "exits",
+                              "of devices", "busy cycles", "total cycles", "microseconds")) +
+          (network ? style.paint(Colour::Bold, fmt::format(" {:>9} {:>6}", "packets", "exits/")) : ""));
   for (const Result& r : results) {
     for (const std::string& value : r.point) fmt::print("{:>10} ", value);
     if (r.report->status != RunReport::Status::Ok) {
       fmt::print("{:<8} {}: {}\n", name(r.report->mode), name(r.report->status), printable(r.report->reason));
       continue;
     }
-    fmt::print("{:<8} {:>13} {:>10} {:>13} {:>15} {:>13}\n", name(r.report->mode),
+    fmt::print("{:<8} {:>13} {:>10} {:>13} {:>15} {:>13}", name(r.report->mode),
                grouped(kColumns[1].value(*r.report)), grouped(kColumns[2].value(*r.report)),
                grouped(kColumns[3].value(*r.report)), grouped(kColumns[4].value(*r.report)),
                grouped(kColumns[5].value(*r.report)));
+    if (const u64 n = packets(*r.report))
+      fmt::print(" {:>9} {:>6.2f}", grouped(n),
+                 static_cast<double>(r.report->exit_samples()) / static_cast<double>(n));
+    fmt::print("\n");
   }
 }
 
@@ -137,7 +157,7 @@ int sweep_command(const SweepCommand& given) {
               given.disk};
       job.options.command_line = command_line(given.append, variations, point);
       for (std::size_t i = 0; i < variations.size(); ++i)
-        if (variations[i].name == "io") job.options.io = parse_io(point[i]);
+        set_option(job.options, variations[i].name, point[i]);
       jobs.push_back(std::move(job));
       results.push_back({point, nullptr});
     }

@@ -30,6 +30,9 @@ struct GuestOptions {
   std::string irqchip = "user";
   bool kvm_host = false;
   std::string io = "pio";
+  std::string peer, peer_mode;  ///< empty = see RunOptions
+  std::string link = "10G";     ///< bits a second
+  bool nat = false;
   std::string shadow = "cached";
   unsigned ept_levels = 4;
   std::string ept_pages = "4k";

@@ -63,12 +63,21 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
       ->type_name("user|kernel")
       ->capture_default_str();
   command
-      .add_option(
-          "--io", o.io,
-          "how the kernel reaches disk and console: ports, memory-mapped, a ring, a ring that is polled, "
-          "or a device of its own")
+      .add_option("--io", o.io,
+                  "how the guest reaches disk, console and network: ports, memory-mapped, a ring, a ring "
+                  "that is polled, "
+                  "or a device of its own")
       ->type_name("pio|mmio|ring|poll|passthrough")
       ->capture_default_str();
+  command
+      .add_option("--peer", o.peer, "the guest of a second machine on the same network; netio brings its own")
+      ->type_name("GUEST|FILE");
+  command.add_option("--peer-mode", o.peer_mode, "the second machine's mode; without it, the first one's")
+      ->type_name("MODE");
+  command.add_option("--link", o.link, "bits a second that the network carries, also with k, M or G")
+      ->type_name("RATE")
+      ->capture_default_str();
+  command.add_flag("--nat", o.nat, "the machine is behind an address translator, at a price a packet");
   command.add_option("--shadow", o.shadow, "trap: shadow-paging policy, demand, cached or unsync")
       ->type_name("POLICY")
       ->capture_default_str();
@@ -220,9 +229,10 @@ int program(int argc, const char* const* argv) {
       *app.add_subcommand("sweep", "run a guest with a range of figures on its command line");
   add_guest_options(sweep_app, sweep);
   sweep_app
-      .add_option("--vary", sweep.vary,
-                  "what to vary: bs=512..1M doubles, depth=1,8,32 lists; io= is the option --io. In --append "
-                  "{bs} stands for the value; otherwise bs=VALUE is put in front")
+      .add_option(
+          "--vary", sweep.vary,
+          "what to vary: bs=512..1M doubles, depth=1,8,32 lists; io= and nat= are the options. In --append "
+          "{bs} stands for the value; otherwise bs=VALUE is put in front")
       ->required()
       ->type_name("NAME=VALUES");
   sweep_app.add_option("--modes", sweep.modes, "which modes, or all")

@@ -80,35 +80,56 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
   return config;
 }
 
+namespace {
+
+/// Looks at the machine every so many instructions, until it is done or somebody has had enough.
+template <class Machines>
+RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOptions& options,
+                       Watcher* watcher) {
+  if (watcher) watcher->started(watched);
+  const auto start = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  Limits limits = options.limits;
+  const auto on_idle = [&](u64 cycles) { watcher->idle(watched, cycles); };
+  const double patience = options.limits.wall_seconds;
+  bool out_of_time = false, out_of_budget = false, wanted = true;
+  for (u64 step = kStep; !machines.ended() && !out_of_time && !out_of_budget && wanted; step += kStep) {
+    limits.instructions = std::min(step, options.limits.instructions);
+    if (patience > 0) limits.wall_seconds = std::max(0.001, patience - elapsed());
+    limits.on_idle = nullptr;
+    if (watcher && watcher->wants_idle()) limits.on_idle = on_idle;
+    machines.run(limits);
+    if (watcher) wanted = watcher->step(watched);
+    out_of_time = patience > 0 && elapsed() >= patience;
+    out_of_budget = limits.instructions == options.limits.instructions;
+  }
+  RunReport report = make_report(machines, elapsed());
+  if (options.diagnosis && report.status == RunReport::Status::Failed && report.ending != Ending::Failure)
+    *options.diagnosis = model::where_it_stands(watched);
+  if (!machines.ended() && out_of_time)  // the machine knows only of the last step's share
+    report.reason.replace(0, watched.why().size(),
+                          fmt::format("the budget of {} seconds is spent", patience));
+  return report;
+}
+
+}  // namespace
+
 RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& options, Watcher* watcher) {
   if (mode == Mode::Kvm && !options.kvm_host.empty()) return run_in_kvm_host(options.kvm_host);
   try {
-    VirtualMachine vm(source.image_for(mode), vm_config(mode, source, options));
-    if (watcher) watcher->started(vm);
-    const auto start = std::chrono::steady_clock::now();
-    const auto elapsed = [&] {
-      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    };
-    Limits limits = options.limits;
-    const auto on_idle = [&](u64 cycles) { watcher->idle(vm, cycles); };
-    const double patience = options.limits.wall_seconds;
-    bool out_of_time = false, out_of_budget = false, wanted = true;
-    for (u64 step = kStep; !vm.ended() && !out_of_time && !out_of_budget && wanted; step += kStep) {
-      limits.instructions = std::min(step, options.limits.instructions);
-      if (patience > 0) limits.wall_seconds = std::max(0.001, patience - elapsed());
-      limits.on_idle = nullptr;
-      if (watcher && watcher->wants_idle()) limits.on_idle = on_idle;
-      vm.run(limits);
-      if (watcher) wanted = watcher->step(vm);
-      out_of_time = patience > 0 && elapsed() >= patience;
-      out_of_budget = limits.instructions == options.limits.instructions;
+    const GuestSource* peer = options.peer ? options.peer.get() : source.needs_peer ? &source : nullptr;
+    if (!peer && options.network.nat)
+      throw HostError("--nat: this guest is alone; give it a machine to talk to with --peer GUEST");
+    if (!peer) {
+      VirtualMachine vm(source.image_for(mode), vm_config(mode, source, options));
+      return run_in_steps(vm, vm, options, watcher);
     }
-    RunReport report = make_report(vm, elapsed());
-    if (options.diagnosis && report.status == RunReport::Status::Failed && report.ending != Ending::Failure)
-      *options.diagnosis = model::where_it_stands(vm);
-    if (!vm.ended() && out_of_time)  // the machine knows only of the last step's share
-      report.reason.replace(0, vm.why().size(), fmt::format("the budget of {} seconds is spent", patience));
-    return report;
+    const Mode peer_mode = options.peer_mode.value_or(mode);
+    MachinePair pair({source.image_for(mode), vm_config(mode, source, options)},
+                     {peer->image_for(peer_mode), vm_config(peer_mode, *peer, options)}, options.network);
+    return run_in_steps(pair, pair.first(), options, watcher);
   } catch (const HostError& error) {
     return unavailable(mode, error.what());
   }

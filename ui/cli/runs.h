@@ -19,7 +19,11 @@ struct RunOptions {
   bool ept_large_pages = false;
   TlbGeometry tlb;
   bool walk_caches = true;
-  std::string io = "pio";  ///< how the guest reaches disk and console: pio, mmio, ring, poll, passthrough
+  std::string io = "pio";  ///< how the guest reaches its devices: pio, mmio, ring, poll, passthrough
+  /// The guest of a second machine on the same network; nullptr: none, or the guest itself if it needs one.
+  std::shared_ptr<const GuestSource> peer;
+  std::optional<Mode> peer_mode;  ///< none: the first machine's
+  NetworkConfig network;
   const CostProfile* profile = nullptr;
   std::string command_line;
   std::string console_input;

@@ -64,6 +64,25 @@ std::string exit_table(const RunReport& r, const Style& style) {
   return out;
 }
 
+std::string network_lines(const RunReport& r) {
+  const RunReport::Network& n = *r.network;
+  const auto each = [&](u64 exits) {
+    return static_cast<double>(exits) / static_cast<double>(std::max<u64>(1, n.packets()));
+  };
+  std::string out = fmt::format("  network: {} packets sent, {} received, {} lost; {:.2f} exits for each",
+                                grouped(n.card.sent), grouped(n.card.received), grouped(n.card.dropped),
+                                each(r.exit_samples()));
+  out += fmt::format(", {:.2f} of them of devices\n", each(r.exit_samples(ExitTopic::Devices)));
+  if (n.translated)
+    out += fmt::format("  address translator: {} packets at {} cycles, {} dropped\n", grouped(n.translated),
+                       grouped((*r.profile)[CostEvent::NatTranslation]), grouped(n.untranslatable));
+  if (n.peer)
+    out += fmt::format("  the machine at the other end ({}): {} exits, {} busy cycles; it said\n    {}\n",
+                       name(n.peer->mode), grouped(n.peer->exit_samples()), grouped(n.peer->busy()),
+                       printable(n.peer->console.substr(0, n.peer->console.find('\n'))));
+  return out;
+}
+
 }  // namespace
 
 std::string_view describe(Mode mode) {
@@ -86,6 +105,7 @@ std::string run_table(const RunReport& r, const Style& style) {
                      milliseconds(r.cycles.total(), *r.profile),
                      milliseconds(r.cycles[Bucket::Idle], *r.profile));
   out += exit_table(r, style);
+  if (r.network) out += network_lines(r);
   if (r.measured.kvm) return out + kvm_table(*r.measured.kvm, r.measured.wall_s, style);
   out +=
       style.paint(Colour::Dim, fmt::format("  measured on this host: {:.3f} s, {:.0f} million instructions/s",
@@ -119,6 +139,11 @@ std::string comparison_table(const std::vector<RunReport>& reports, const Style&
       continue;
     row(fmt::format("  {}", name(topic)), [&](const RunReport& r) { return grouped(r.exit_samples(topic)); });
   }
+  const bool network =
+      std::any_of(reports.begin(), reports.end(), [](const RunReport& r) { return r.network.has_value(); });
+  if (network)
+    row("packets",
+        [](const RunReport& r) { return r.network ? grouped(r.network->packets()) : std::string("-"); });
   row("TLB misses", [](const RunReport& r) { return grouped(r.walks.tlb_misses); });
   row("  walk references", [](const RunReport& r) { return grouped(r.walks.references); });
   row("total cycles", [](const RunReport& r) { return grouped(r.cycles.total()); });

@@ -53,6 +53,7 @@ GuestSource find_guest(const std::string& name, const std::string& paravirtual_f
     if (!guest->paravirtual_image.empty())
       source.paravirtual = parse_image(name + " (paravirtual)", guest->paravirtual_image);
     source.built_in_disk = guest->disk;
+    source.needs_peer = guest->needs_peer;
   } else {
     if (!std::filesystem::exists(name, error) && name.find_first_of("/.") == std::string::npos)
       unknown_guest(name);

@@ -18,6 +18,7 @@ struct GuestSource {
   std::span<const u8> built_in_disk;  ///< empty = none
   std::string disk_file;              ///< empty = none; replaces the built-in one
   bool write_disk_file = false;
+  bool needs_peer = false;  ///< runs on two machines on a network
 
   /// Throws HostError if this guest has nothing to run in that mode.
   const Image& image_for(Mode) const;

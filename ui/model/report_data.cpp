@@ -38,6 +38,13 @@ Json run_object(const RunReport& r) {
                   {"references", r.walks.references},
                   {"nested", r.walks.nested},
                   {"cached", r.walks.cached}};
+  if (r.network) {
+    const RunReport::Network& n = *r.network;
+    run["network"] = {{"packets_sent", n.card.sent},         {"bytes_sent", n.card.sent_bytes},
+                      {"packets_received", n.card.received}, {"bytes_received", n.card.received_bytes},
+                      {"packets_lost", n.card.dropped},      {"translated", n.translated},
+                      {"untranslatable", n.untranslatable},  {"peer", n.peer ? run_object(*n.peer) : Json()}};
+  }
   run["overhead"] = r.overhead ? Json(rounded(*r.overhead, 1e-4)) : Json();
   run["measured"] = {{"wall_s", rounded(r.measured.wall_s, 1e-6)}, {"mips", rounded(r.measured.mips, 1e-2)}};
   if (r.measured.kvm) run["measured"]["kvm"] = model::kvm_json(*r.measured.kvm);

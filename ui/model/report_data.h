@@ -2,9 +2,10 @@
 //
 // A run in JSON, in this order: mode, status (ok|unavailable|failed), reason, exit_code (what `ringside run`
 // exits with; null if unavailable), console, instructions, cycles {total, guest, tlb, delivery, switches,
-// monitor, devices, idle}, exits [{reason, samples, cycles, min, max}], overhead (null without a native run),
-// measured {wall_s, mips}, under kvm with what model/kvm_json.h adds. Everything but `measured` is the same
-// at every repetition, except under kvm, where only the console is.
+// monitor, devices, idle}, exits [{reason, samples, cycles, min, max}], walks, on a network
+// network {packets_sent, ..., peer: the run of the machine at the other end}, overhead (null without a native
+// run), measured {wall_s, mips}, under kvm with what model/kvm_json.h adds. Everything but `measured` is the
+// same at every repetition, except under kvm, where only the console is.
 #pragma once
 
 #include <nlohmann/json.hpp>

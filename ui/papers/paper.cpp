@@ -16,7 +16,8 @@ std::optional<double> Row::ratio() const {
 std::string_view name(Row::Kind kind) { return kind == Row::Kind::Prediction ? "prediction" : "price"; }
 
 std::span<const Paper> papers() {
-  static const std::array all{kAdamsAgesen2006, kAgesen2012, kXen2003, kBhargava2008, kFelter2015};
+  static const std::array all{kAdamsAgesen2006, kAgesen2012, kXen2003,
+                              kBhargava2008,    kFelter2015, kSugerman2001};
   return all;
 }
 

@@ -53,6 +53,6 @@ std::optional<double> quotient(std::optional<double> a, std::optional<double> b)
 /// The number after "NAME " at the start of a line of the run's console.
 std::optional<double> printed(const Reports&, const std::string& run, std::string_view name);
 
-extern const Paper kAdamsAgesen2006, kAgesen2012, kXen2003, kBhargava2008, kFelter2015;
+extern const Paper kAdamsAgesen2006, kAgesen2012, kXen2003, kBhargava2008, kFelter2015, kSugerman2001;
 
 }  // namespace ringside::papers

@@ -24,6 +24,7 @@ constexpr std::array<std::pair<double, const char*>, 6> kSpeeds{
 
 void guest_menu(Context& c) {
   for (const BuiltinGuest& guest : builtin_guests()) {
+    if (guest.needs_peer) continue;  // a window shows one machine for each mode
     if (ImGui::MenuItem(std::string(guest.name).c_str(), nullptr, c.frame.guest == guest.name))
       c.send(model::command::Open{std::string(guest.name)});
     c.layout.add_popup(fmt::format("menu.guest.{}", guest.name));
@@ -75,6 +76,7 @@ void guest_combo(Context& c) {
     return tooltip(
         "The guest. Any Multiboot kernel, flat binary or boot sector: Ctrl+O, or drop the file here.");
   for (const BuiltinGuest& guest : builtin_guests()) {
+    if (guest.needs_peer) continue;
     if (ImGui::Selectable(std::string(guest.name).c_str(), c.frame.guest == guest.name))
       c.send(model::command::Open{std::string(guest.name)});
     c.layout.add_popup(fmt::format("guest.{}", guest.name));
