@@ -1,5 +1,5 @@
-// `ringside gui` in the program without windows: it becomes ringside-desktop, which stands beside it. So a run
-// without a window does not wait for the window system's libraries to load.
+// `ringside gui` in the program without windows: it becomes ringside-desktop, which stands beside it. So a
+// run without a window does not wait for the window system's libraries to load.
 #include <fmt/format.h>
 #include <unistd.h>
 

@@ -31,7 +31,8 @@ class SessionCore {
 
   void execute(const Command& command);  ///< errors become the frame's message
   bool running() const { return running_; }
-  /// One slice of every lane that runs, about `seconds` of processor time in all. False if nothing is left to run.
+  /// One slice of every lane that runs, about `seconds` of processor time in all. False if nothing is left to
+  /// run.
   bool run_slice(double seconds);
   FramePtr frame();
 
