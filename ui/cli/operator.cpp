@@ -57,6 +57,11 @@ void Operator::type(VirtualMachine& vm, const std::string& line) {
   }
 }
 
+void Operator::started(VirtualMachine& vm) {
+  // A guest may go on from what it shows within a step: look at every line.
+  vm.host().machine.on_console_line([&vm] { vm.request_stop(); });
+}
+
 bool Operator::step(VirtualMachine& vm) {
   const std::string& console = vm.host().machine.console();
   screen_ = screen_text(vm);

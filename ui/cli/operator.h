@@ -24,6 +24,7 @@ struct OperatorOptions {
 class Operator final : public Watcher {
  public:
   explicit Operator(OperatorOptions options);  ///< throws HostError for what cannot be typed
+  void started(VirtualMachine&) override;
   bool step(VirtualMachine&) override;
 
   bool satisfied() const { return satisfied_; }          ///< `until` was seen
