@@ -78,13 +78,20 @@ bool decided_when_executed(const Decoded& d) {
   return fence || hint || no_such_register || ud0 || d.opcode == 0x0F01;
 }
 
+bool prefix(u8 b) {
+  return b == 0x26 || b == 0x2E || b == 0x36 || b == 0x3E || (b >= 0x64 && b <= 0x67) || b == 0xF0 ||
+         b == 0xF2 || b == 0xF3;
+}
+
+/// The prefix that chooses among MMX, SSE and SSE2: Capstone forgets it in 16-bit code, and when another one
+/// stands behind it.
+bool mandatory_prefix_lost(const u8* bytes, const Decoded& d, bool code32) {
+  return d.simd && prefix(bytes[0]) && (!code32 || prefix(bytes[1]));
+}
+
 /// An operand-size prefix with another prefix behind it: Capstone then names strings and CBW as without it,
 /// and does not know MOV with an offset.
 bool size_prefix_lost(const u8* bytes, const Decoded& d) {
-  const auto prefix = [](u8 b) {
-    return b == 0x26 || b == 0x2E || b == 0x36 || b == 0x3E || (b >= 0x64 && b <= 0x67) || b == 0xF0 ||
-           b == 0xF2 || b == 0xF3;
-  };
   bool behind = false;
   for (; prefix(*bytes); ++bytes) behind |= *bytes == 0x66 && prefix(bytes[1]) && bytes[1] != 0x66;
   const bool string = (d.opcode >= 0x6C && d.opcode <= 0x6F) || (d.opcode >= 0xA4 && d.opcode <= 0xAF);
@@ -137,7 +144,8 @@ void compare(csh handle, const u8* bytes, bool code32, Tally& tally) {
     const bool swapped = !code32 && (d.opcode == 0x98 || d.opcode == 0x99);
     if (insn->size != d.length)
       tally.disagree("length: " + name + "/" + theirs, bytes);
-    else if (!monitor && !swapped && !size_prefix_lost(bytes, d) && name != theirs)
+    else if (!monitor && !swapped && !size_prefix_lost(bytes, d) &&
+             !mandatory_prefix_lost(bytes, d, code32) && name != theirs)
       tally.disagree("name: " + name + "/" + theirs, bytes);
     else
       tally.agreed++;
