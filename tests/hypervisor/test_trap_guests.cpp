@@ -227,6 +227,7 @@ TEST_CASE("random code cannot harm its monitor and dies as it would on bare meta
     same += trap.monitor().virtual_state().eip == native.monitor().virtual_state().eip;
   }
   CHECK(died > 100);
-  // Those whose stack has come down from 0 to the top of the address space die earlier: the monitor lies there.
+  // Those whose stack has come down from 0 to the top of the address space die earlier: the monitor lies
+  // there.
   CHECK(same >= died * 17 / 20);
 }
