@@ -28,15 +28,6 @@ RunReport run_own_guest(const Check& c, const std::string& command_line, Session
   return run_guest(run);
 }
 
-/// What main.c says after `key` on the console; nothing if it never came so far.
-std::optional<u64> said(const RunReport& run, std::string_view key) {
-  const std::string line = std::string(key) + " ";
-  const std::size_t at = run.console.find(line);
-  if (at == std::string::npos || (at > 0 && run.console[at - 1] != '\n')) return std::nullopt;
-  const std::size_t end = run.console.find('\n', at);
-  return number(run.console.substr(at + line.size(), end - at - line.size()));
-}
-
 /// The first thing that is wrong with a run of the guest fails its step; nothing wrong passes it.
 class GuestStep {
  public:

@@ -6,6 +6,7 @@
 
 #include "cpu/host_error.h"
 #include "guests/builtin.h"
+#include "labs/framework/check.h"
 
 namespace ringside::labs {
 
@@ -57,6 +58,14 @@ std::string difference(const std::string& seen, const std::string& expected) {
       return fmt::format("line {} of the console is '{}' instead of '{}'", i + 1, a[i].substr(0, 80), b[i]);
   }
   return fmt::format("the console has {} lines instead of {}", a.size(), b.size());
+}
+
+std::optional<u64> said(const RunReport& run, std::string_view key) {
+  const std::string line = std::string(key) + " ";
+  const std::size_t at = run.console.find(line);
+  if (at == std::string::npos || (at > 0 && run.console[at - 1] != '\n')) return std::nullopt;
+  const std::size_t end = run.console.find('\n', at);
+  return number(run.console.substr(at + line.size(), end - at - line.size()));
 }
 
 }  // namespace ringside::labs

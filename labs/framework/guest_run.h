@@ -29,4 +29,8 @@ RunReport run_guest(const GuestRun& what);
 /// "line 7 is 'x' instead of 'y'": where two consoles part; empty if they do not.
 std::string difference(const std::string& seen, const std::string& expected);
 
+/// The number that a lab's guest says after `key` at the beginning of a line of its console; nothing if it
+/// never came so far.
+std::optional<u64> said(const RunReport& run, std::string_view key);
+
 }  // namespace ringside::labs
