@@ -200,27 +200,37 @@ Outcome TrapMonitor::emulate(const Event& event) {
       host.ledger.refine_exit(ExitReason::GuestException);
     return outcome;
   }
-  if (reaches_monitor(d)) {
-    const Emulation e = guest.emulate_memory_instruction();
-    if (e.kind == Emulation::Kind::Done || e.kind == Emulation::Kind::Again) {
-      host.ledger.refine_exit(ExitReason::PrivilegedInstruction);
-      return e.kind == Emulation::Kind::Done ? Outcome::advance(0) : Outcome::retry();
-    }
-    if (e.kind == Emulation::Kind::Fault) return reflect(e.fault.event, e.fault.cr2);
-    return Outcome::stop(
-        fmt::format("the instruction at {:04X}:{:08X} reaches linear addresses from {:08X}h up, where this "
-                    "monitor lives, "
-                    "and is not emulated: {}",
-                    guest.selector(CS), guest.real().eip, u32{RS_MONITOR_BASE}, e.what));
-  }
+  if (lies_in_cut_off_part(d)) return emulate_cut_off();
   return reflect(event, 0);
 }
 
-/// Whether a memory operand lies in the part of the guest's segment that was cut off.
-bool TrapMonitor::reaches_monitor(const Decoded& d) {
+/// Carries out what the guest's own segment permits and the real one, cut off below the monitor, does not.
+Outcome TrapMonitor::emulate_cut_off() {
+  for (unsigned i = 0; i < kMostIterations; ++i) {
+    const Emulation e = guest.emulate_memory_instruction();
+    if (e.kind == Emulation::Kind::Again) continue;
+    if (e.kind == Emulation::Kind::Fault) return reflect(e.fault.event, e.fault.cr2);
+    if (e.kind == Emulation::Kind::Unmodelled)
+      return Outcome::stop(fmt::format(
+          "the instruction at {:04X}:{:08X} reaches a part of its segment that is cut off because "
+          "this monitor lives from {:08X}h up, and is not emulated: {}",
+          guest.selector(CS), guest.real().eip, u32{RS_MONITOR_BASE}, e.what));
+    host.ledger.refine_exit(ExitReason::PrivilegedInstruction);
+    return Outcome::advance(0);
+  }
+  host.ledger.refine_exit(ExitReason::PrivilegedInstruction);
+  return Outcome::retry();
+}
+
+/// Whether a memory operand lies in the part of the guest's segment that was cut off. A segment with a base
+/// may reach any address there: offsets wrap round the end of the address space.
+bool TrapMonitor::lies_in_cut_off_part(const Decoded& d) {
   constexpr u32 kWidest = 16;
   auto beyond = [&](Seg s, u32 offset) {
-    return LinearAddr(guest.segment(s).base + offset).value > kGuestTop - kWidest;
+    const SegmentRegister whole = guest.segment(s);
+    const SegmentRegister& cut = guest.real().seg[s];
+    if (!whole.usable()) return false;
+    return !cut.usable() || (cut.limit < whole.limit && u64{offset} + kWidest > cut.limit);
   };
   const auto& r = guest.real().gpr;
   const u32 mask = d.address32 ? ~u32{0} : 0xFFFF;

@@ -49,7 +49,8 @@ class TrapMonitor : public Monitor {
   Outcome emulate(const Event& event);
   Outcome give_up(GuestPhys page);
   bool fetch(Decoded& d);
-  bool reaches_monitor(const Decoded& d);
+  Outcome emulate_cut_off();
+  bool lies_in_cut_off_part(const Decoded& d);
 
   bool in_exit_ = false;
   bool single_step_ = false;   ///< TF was set before the instruction that is being emulated

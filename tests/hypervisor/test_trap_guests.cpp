@@ -158,6 +158,17 @@ TEST_CASE("broken and hostile guests end in their own death or at their budget",
   }
 }
 
+TEST_CASE("segments that no limit keeps from the monitor are emulated", "[trap]") {
+  const std::string file = std::string(RINGSIDE_BINARY_DIR) + "/tests/images/wrap.bin";
+  for (Mode mode : {Mode::Native, Mode::Trap}) {
+    INFO(name(mode));
+    VirtualMachine vm(load_image(file), config_for(mode));
+    const Run r = run(vm, 10'000);
+    CHECK(r.why == "");
+    CHECK(r.console == "WrapD");
+  }
+}
+
 TEST_CASE("a real-mode guest runs as the monitor's virtual-8086 task, and on in protected mode", "[trap]") {
   std::vector<u8> sector = {
       0xFA,                                                        // 7C00 cli
