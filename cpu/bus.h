@@ -21,6 +21,8 @@ class Bus {
   /// processor holds still until an interrupt; the handler's write to port F0h should then set
   /// FpuState::error_ignored (IGNNE#).
   virtual void numeric_error() {}
+  /// WRMSR to IA32_APIC_BASE, which has taken `value`: the local APIC moves, or appears, or disappears.
+  virtual void apic_base_written(u64 value) { (void)value; }
   /// What RDTSC returns: cycles of the simulated clock, now.
   virtual u64 read_tsc() = 0;
 };

@@ -44,6 +44,7 @@ struct Cpu::Core {
   std::optional<Event> injected;
   std::atomic<bool> stop_requested{false};
   bool interrupt_line = false;
+  u64 address_mask = ~u64{0};  ///< which bits of a physical address reach the bus: all, unless A20 is off
   Fault fault;
   Tlb tlb;
   TransferMemo memo;

@@ -7,6 +7,10 @@
 
 namespace ringside {
 
+namespace {
+constexpr u32 kAddress20 = 1u << 20;
+}
+
 Cpu::Cpu(MachineMemory& memory, Bus& bus, CpuConfig config)
     : core_(std::make_unique<Core>(*this, memory, bus, config)) {
   core_->s = reset_state();
@@ -40,6 +44,13 @@ void Cpu::memory_written(MachinePhys begin, u64 bytes) {
 void Cpu::set_interrupt_line(bool asserted) {
   core_->interrupt_line = asserted;
   if (asserted) core_->x.attention = true;
+}
+
+void Cpu::set_a20(bool on) {
+  const u64 mask = on ? ~u64{0} : ~u64{kAddress20};
+  if (mask == core_->address_mask) return;
+  core_->address_mask = mask;
+  ringside::flush_tlb(*core_, false);
 }
 
 void Cpu::inject(const Event& event) { core_->injected = event; }

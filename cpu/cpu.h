@@ -83,6 +83,9 @@ class Cpu {
 
   /// The INTR pin. Sampled at instruction boundaries; latency at most one basic block.
   void set_interrupt_line(bool asserted);
+  /// The A20M# pin: off forces bit 20 of every address that the processor puts on its bus to 0, those of page
+  /// walks included. On after construction. Translations are dropped when it changes.
+  void set_a20(bool on);
   /// Queues an event that run() delivers through the IDT before the next instruction: what a bare-metal test or a
   /// de-privileged monitor uses to deliver through a ring-1 gate. VMX uses Vmcs::entry_event.
   void inject(const Event& event);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cpu/msr.h"
+
 namespace ringside {
 namespace {
 
@@ -24,12 +26,16 @@ CpuidResult leaf1(CpuModel model) {
 
 }  // namespace
 
-CpuidResult cpuid_leaf(CpuModel model, u32 leaf, u32 subleaf) {
+CpuidResult cpuid_leaf(CpuModel model, u32 leaf, u32 subleaf, u64 apic_base) {
   const bool p6 = model >= CpuModel::P6;
   const u32 last = p6 ? 7 : 1;
   switch (std::min(leaf, last)) {
     case 0: return {last, 0x676E6952, 0x36387820, 0x65646973};  // "Ring" "side" " x86" in EBX, EDX, ECX
-    case 1: return leaf1(model);
+    case 1: {
+      CpuidResult result = leaf1(model);
+      if (apic_base & msr::kApicEnable) result.edx |= kApic;
+      return result;
+    }
     case 7: return {0, 0, subleaf == 0 ? kUmip : 0, 0};
     default: return {};
   }

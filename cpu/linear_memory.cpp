@@ -1,7 +1,7 @@
 // Memory access by linear address, the slow path: whatever the tags of the TLB do not settle.
 //
 // Modelled: TLB fill by the one- or two-dimensional page walk, accesses that cross a page (all of it is
-// checked before any of it is written), devices, ROM (stores vanish), #AC.
+// checked before any of it is written), the A20 gate, devices, ROM (stores vanish), #AC.
 // Simplified: an access to a device that crosses a page or is wider than 4 bytes reaches the bus in pieces.
 // Manual: Intel SDM vol. 3 ch. 4 (paging), 29.3 (EPT), 6.15 (#PF, #AC).
 #include <algorithm>
@@ -55,7 +55,7 @@ class WalkMemory {
   }
 
   u32 read(u64 address) {
-    if (!nested_) return read_physical(core_, MachinePhys(address));
+    if (!nested_) return read_physical(core_, MachinePhys(address & core_.address_mask));
     EptWalk walk;
     if (failed_ || !translate(GuestPhys(address), Access::Read, true, walk))
       return 0;                                     // "not present": ends the walk
@@ -64,7 +64,7 @@ class WalkMemory {
   }
 
   void write(u64 address, u32 value) {
-    if (!nested_) return write_physical(core_, MachinePhys(address), value);
+    if (!nested_) return write_physical(core_, MachinePhys(address & core_.address_mask), value);
     EptWalk walk;
     if (!failed_ && translate(GuestPhys(address), Access::Write, true, walk))
       write_physical(core_, walk.physical, value);
@@ -161,8 +161,8 @@ enum class Quick : u8 { Declined, Filled, Faulted };
 /// declines, with nothing changed or counted, whenever anything else comes up: walk_pages() then says what.
 Quick fill_from_two_levels(Core& core, LinearAddr address, Access access, bool user) {
   const CpuState& s = core.s;
-  const bool usual =
-      s.paging() && !core.tlb_model && !(s.cr4 & cr4::PAE) && !(core.vmcs && core.vmcs->enable_ept);
+  const bool usual = s.paging() && core.address_mask == ~u64{0} && !core.tlb_model && !(s.cr4 & cr4::PAE) &&
+                     !(core.vmcs && core.vmcs->enable_ept);
   if (!usual) return Quick::Declined;
   u8* const ram = core.memory.data();
   const MachinePhys upper_at((s.cr3 & pte::kFrame) + (address.value >> 22) * 4);
@@ -228,7 +228,7 @@ bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
   if (memory.failed()) return count(), false;
   if (!walk.ok) return count(), core.raise_page_fault(walk.error_code, address);
 
-  MachinePhys physical(walk.physical);
+  MachinePhys physical(walk.physical & core.address_mask);
   bool writable = (walk.writable || (!user && !(core.s.cr0 & cr0::WP))) && walk.dirty, executable = true;
   u32 page_bytes = walk.page_bytes;
   if (memory.nested()) {
@@ -276,7 +276,7 @@ bool translate_code(Core& core, LinearAddr address, MachinePhys& physical) {
 std::optional<MachinePhys> peek_translation(Core& core, LinearAddr address, bool user) {
   const bool nested = core.vmcs && core.vmcs->enable_ept;
   auto to_machine = [&](u64 guest) -> std::optional<MachinePhys> {
-    if (!nested) return MachinePhys(guest);
+    if (!nested) return MachinePhys(guest & core.address_mask);
     const EptWalk walk = walk_ept(core.memory, core.vmcs->ept_root, core.vmcs->ept_levels, GuestPhys(guest));
     if (!walk.mapped) return std::nullopt;
     return walk.physical;

@@ -35,7 +35,7 @@ bool cpuid(Core& core, u8 length) {
   if (!has_cpuid(core)) return core.raise(vector::UD);
   if (core.non_root()) return core.exit(exits::Cpuid{length});
   auto& gpr = core.s.gpr;
-  const CpuidResult leaf = cpuid_leaf(core.config.model, gpr[EAX], gpr[ECX]);
+  const CpuidResult leaf = cpuid_leaf(core.config.model, gpr[EAX], gpr[ECX], core.s.apic_base);
   gpr[EAX] = leaf.eax;
   gpr[EBX] = leaf.ebx;
   gpr[ECX] = leaf.ecx;
@@ -64,7 +64,9 @@ bool wrmsr(Core& core, u8 length) {
     core.s.tsc_adjust += value - time_stamp(core);
     return true;
   }
-  return write_msr(core.config.model, core.s, index, value) || core.raise(vector::GP, 0);
+  if (!write_msr(core.config.model, core.s, index, value)) return core.raise(vector::GP, 0);
+  if (index == msr::kApicBase) core.bus.apic_base_written(value);
+  return true;
 }
 
 bool rdtsc(Core& core, u8 length) {

@@ -10,6 +10,7 @@ struct CpuSnapshot {
   FpuState fpu;
   CpuCounters counters;
   bool deprivileged, stop_requested, interrupt_line;
+  u64 address_mask;
   std::optional<Event> injected;
   Tlb tlb;
   std::optional<TlbModel> tlb_model;
@@ -30,9 +31,10 @@ void forget_code(TlbEntry& e) {
 
 std::shared_ptr<const CpuSnapshot> save(Cpu& cpu) {
   const Core& c = cpu.core();
-  return std::make_shared<const CpuSnapshot>(CpuSnapshot{
-      c.s, c.fpu, c.counters, c.deprivileged, c.stop_requested.load(), c.interrupt_line, c.injected, c.tlb,
-      c.tlb_model ? std::optional(*c.tlb_model) : std::nullopt, c.blocks->fetch_translations(), c.silent});
+  return std::make_shared<const CpuSnapshot>(
+      CpuSnapshot{c.s, c.fpu, c.counters, c.deprivileged, c.stop_requested.load(), c.interrupt_line,
+                  c.address_mask, c.injected, c.tlb, c.tlb_model ? std::optional(*c.tlb_model) : std::nullopt,
+                  c.blocks->fetch_translations(), c.silent});
 }
 
 void restore(Cpu& cpu, const CpuSnapshot& saved) {
@@ -43,6 +45,7 @@ void restore(Cpu& cpu, const CpuSnapshot& saved) {
   c.deprivileged = saved.deprivileged;
   c.stop_requested = saved.stop_requested;
   c.interrupt_line = saved.interrupt_line;
+  c.address_mask = saved.address_mask;
   c.injected = saved.injected;
   c.silent = saved.silent;
   c.fault = {};

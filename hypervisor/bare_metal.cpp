@@ -2,13 +2,16 @@
 
 #include <cassert>
 
+#include "hypervisor/boot_machine.h"
+
 namespace ringside {
 
 void BareMetal::boot(const Image& image, const std::string& command_line) {
   for (u64 page = RS_VGA_WINDOW; page < 0xC0000 && page < host.machine.ram().size(); page += kPageSize)
     if (host.machine.is_mmio(GuestPhys(page)))
       host.memory.set_kind(MachinePhys(page), kPageSize, PageKind::Mmio);
-  host.cpu.state() = boot_bare(image, host.machine.ram(), command_line);
+  host.machine.on_a20([this](bool on) { host.cpu.set_a20(on); });
+  host.cpu.state() = boot_machine(image, host, command_line);
 }
 
 void BareMetal::before_entry() { host.cpu.set_interrupt_line(host.machine.interrupt_pending()); }

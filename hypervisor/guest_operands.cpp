@@ -15,7 +15,7 @@ bool PagedOperands::translate(LinearAddr address, Access access, bool mark, Gues
       mark ? walk_guest_and_mark(ram, mode, address, access, [&](GuestPhys entry) { ram_written(entry, 4); })
            : walk_guest(ram, mode, address, access);
   host.ledger.count(CostEvent::GuestWalkReference, walk.count);
-  physical = GuestPhys(walk.physical);
+  physical = host.machine.through_a20(GuestPhys(walk.physical));
   if (walk.ok) return true;
   fault = {.event = {.vector = vector::PF, .has_error_code = true, .error_code = walk.error_code},
            .cr2 = address.value};

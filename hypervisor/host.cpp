@@ -139,6 +139,11 @@ u8 Host::acknowledge_interrupt() {
   return vector;
 }
 
+void Host::apic_base_written(u64 value) {
+  machine.set_apic_base(value);
+  device_touched();
+}
+
 // now() prices all that has happened: a guest that measures itself must see what its faults and port accesses
 // cost.
 u64 Host::read_tsc() { return now(); }

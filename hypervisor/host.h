@@ -85,6 +85,7 @@ class Host final : public Bus, public Clock {
   u32 mmio_read(MachinePhys address, unsigned size) override;
   void mmio_write(MachinePhys address, u32 value, unsigned size) override;
   u8 acknowledge_interrupt() override;
+  void apic_base_written(u64 value) override;
   u64 read_tsc() override;
   void numeric_error() override;
 

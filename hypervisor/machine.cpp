@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/msr.h"
 #include "hypervisor/machine_layout.h"
 
 namespace ringside {
@@ -18,10 +19,13 @@ const MemoryRange* find_memory(GuestPhys address) {
 }  // namespace
 
 Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& dma, u64 ram_bytes)
-    : pit(clock, IrqLine(pic, RS_IRQ_TIMER)),
-      keyboard(IrqLine(pic, RS_IRQ_KEYBOARD)),
+    : local_apic(clock),
+      io_apic(local_apic),
+      pit(clock, IrqLine(pic, RS_IRQ_TIMER)),
+      keyboard(IrqLine(pic, RS_IRQ_KEYBOARD), a20),
       speaker(clock, pit),
       cmos(clock, IrqLine(pic, RS_IRQ_RTC), ram_bytes),
+      system_control(a20),
       coprocessor_error(IrqLine(pic, CoprocessorError::kIrq)),
       debug_console(console),
       ide(clock, IrqLine(pic, RS_IRQ_IDE), {config.disk, config.second_disk}),
@@ -51,6 +55,13 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
   at(DeviceId::VirtioNet) = &virtio_net;
   at(DeviceId::Lance) = &lance;
   at(DeviceId::Pci) = &pci;
+  if (config.apic) {
+    at(DeviceId::LocalApic) = &local_apic;
+    at(DeviceId::IoApic) = &io_apic;
+    pic.connect(io_apic);
+    local_apic.broadcast_eoi = [this](u8 vector) { io_apic.end_of_interrupt(vector); };
+    local_apic.set_base(LocalApic::kDefaultBase | msr::kApicEnable | msr::kApicBootstrap);
+  }
   for (std::size_t row = 0; row < std::size(kPortMap); ++row)
     for (u16 i = 0; i < kPortMap[row].count; ++i)
       port_index_[kPortMap[row].first + i] = static_cast<u8>(row + 1);
@@ -64,23 +75,26 @@ void Machine::Devices::update_deadline() {
 }
 
 Machine::Devices::State Machine::Devices::save() const {
-  return {pic.state(),
-          pit.state(),
-          keyboard.state(),
-          speaker.state(),
-          cmos.state(),
-          post.state(),
-          system_control.state(),
-          exit_port.code(),
-          ide.state(),
-          vga.state(),
-          uart.state(),
-          virtio_block.state(),
-          virtio_console.state(),
-          virtio_net.state(),
-          lance.state(),
-          pci.state(),
-          console.text().size()};
+  return {.pic = pic.state(),
+          .local_apic = local_apic.state(),
+          .io_apic = io_apic.state(),
+          .pit = pit.state(),
+          .keyboard = keyboard.state(),
+          .speaker = speaker.state(),
+          .cmos = cmos.state(),
+          .a20 = a20.on(),
+          .post = post.state(),
+          .system_control = system_control.state(),
+          .exit_code = exit_port.code(),
+          .ide = ide.state(),
+          .vga = vga.state(),
+          .uart = uart.state(),
+          .virtio_block = virtio_block.state(),
+          .virtio_console = virtio_console.state(),
+          .virtio_net = virtio_net.state(),
+          .lance = lance.state(),
+          .pci = pci.state(),
+          .console_bytes = console.text().size()};
 }
 
 void Machine::Devices::restore(const State& s) {
@@ -88,6 +102,7 @@ void Machine::Devices::restore(const State& s) {
   keyboard.restore(s.keyboard);
   speaker.restore(s.speaker);
   cmos.restore(s.cmos);
+  a20.restore(s.a20);
   post.restore(s.post);
   system_control.restore(s.system_control);
   exit_port.restore(s.exit_code);
@@ -100,7 +115,9 @@ void Machine::Devices::restore(const State& s) {
   lance.restore(s.lance);
   pci.restore(s.pci);
   console.restore(s.console_bytes);
-  pic.restore(s.pic);  // last: it knows the levels of all lines
+  pic.restore(s.pic);  // these last: they know the levels of all lines
+  io_apic.restore(s.io_apic);
+  local_apic.restore(s.local_apic);
   update_deadline();
 }
 
@@ -144,8 +161,13 @@ bool Machine::is_mmio(GuestPhys address) const {
 }
 
 u32 Machine::mmio_read(GuestPhys address, unsigned size) {
+  if (devices_->local_apic.at(address.value)) {
+    const u32 value = devices_->local_apic.read(static_cast<u32>(address.value & kPageMask), size);
+    devices_->accessed(DeviceId::LocalApic);
+    return value;
+  }
   const MemoryRange* range = find_memory(address);
-  if (!range) return ones(size);
+  if (!range || !devices_->has(range->device)) return ones(size);
   const u32 offset = static_cast<u32>(address.value - range->first);
   if (range->device == DeviceId::PortWindow) return port_in(static_cast<u16>(offset), size);
   const u32 value = devices_->by_id(range->device)->read(offset, size);
@@ -154,8 +176,12 @@ u32 Machine::mmio_read(GuestPhys address, unsigned size) {
 }
 
 void Machine::mmio_write(GuestPhys address, u32 value, unsigned size) {
+  if (devices_->local_apic.at(address.value)) {
+    devices_->local_apic.write(static_cast<u32>(address.value & kPageMask), value, size);
+    return devices_->accessed(DeviceId::LocalApic);
+  }
   const MemoryRange* range = find_memory(address);
-  if (!range) return;
+  if (!range || !devices_->has(range->device)) return;
   const u32 offset = static_cast<u32>(address.value - range->first);
   if (range->device == DeviceId::PortWindow) return port_out(static_cast<u16>(offset), value, size);
   devices_->by_id(range->device)->write(offset, value, size);
@@ -172,8 +198,31 @@ u64 Machine::ring_requests() const {
          devices_->virtio_net.requests() + devices_->lance.requests();
 }
 
-bool Machine::interrupt_pending() const { return devices_->pic.interrupt_pending(); }
-u8 Machine::acknowledge_interrupt() { return devices_->pic.acknowledge(); }
+bool Machine::interrupt_pending() const {
+  const Devices& d = *devices_;
+  return d.local_apic.interrupt_pending() || d.interrupt_of_8259();
+}
+
+u8 Machine::acknowledge_interrupt() {
+  Devices& d = *devices_;
+  // As on hardware an ExtINT comes first. Without any request the 8259 answers, as on boards that have no
+  // other.
+  const bool own = !d.interrupt_of_8259() && (d.local_apic.interrupt_pending() || !d.local_apic.takes_8259());
+  return own ? d.local_apic.acknowledge() : d.pic.acknowledge();
+}
+
+u64 Machine::apic_base() const { return devices_->local_apic.base(); }
+
+void Machine::set_apic_base(u64 value) {
+  if (!devices_->has(DeviceId::LocalApic)) return;
+  devices_->local_apic.set_base(value);
+  devices_->update_deadline();
+}
+
+GuestPhys Machine::through_a20(GuestPhys address) const {
+  return devices_->a20.on() ? address : GuestPhys(address.value & ~A20Gate::kBit);
+}
+void Machine::on_a20(std::function<void(bool on)> listener) { devices_->a20.changed = std::move(listener); }
 
 void Machine::network_changed() { devices_->update_deadline(); }
 

@@ -24,6 +24,7 @@ struct MachineConfig {
   std::shared_ptr<BlockBackend> second_disk;
   std::shared_ptr<NetworkPort> network;  ///< nullptr = no network card
   std::string console_input;             ///< typed at the serial console from the start
+  bool apic = false;                     ///< a local APIC and an I/O APIC beside the 8259 pair
 };
 
 class Machine {
@@ -47,8 +48,12 @@ class Machine {
   u64 ring_requests() const;
 
   // -- interrupts
-  bool interrupt_pending() const;  ///< the PIC's INTR output
+  bool interrupt_pending() const;  ///< the processor's INTR: from the 8259 pair or the local APIC
   u8 acknowledge_interrupt();
+  /// IA32_APIC_BASE at power-on; 0 without a local APIC.
+  u64 apic_base() const;
+  /// The guest has written IA32_APIC_BASE.
+  void set_apic_base(u64 value);
 
   /// What an access to a device may have changed for the processor.
   struct Signals {
@@ -57,6 +62,12 @@ class Machine {
     u64 deadline;    ///< next_deadline()
   };
   Signals signals() const;
+
+  // -- the A20 gate
+  /// Where an address of the processor comes out behind the gate.
+  GuestPhys through_a20(GuestPhys address) const;
+  /// Calls `listener` whenever the guest opens or closes the gate, from within its access to the device.
+  void on_a20(std::function<void(bool on)> listener);
 
   // -- time
   static constexpr u64 kNever = ~u64{0};

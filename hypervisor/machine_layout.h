@@ -8,6 +8,7 @@
 #include "hypervisor/abi/lance.h"
 #include "hypervisor/devices/cmos.h"
 #include "hypervisor/devices/ide.h"
+#include "hypervisor/devices/io_apic.h"
 #include "hypervisor/devices/keyboard.h"
 #include "hypervisor/devices/lance.h"
 #include "hypervisor/devices/pci.h"
@@ -45,6 +46,8 @@ enum class DeviceId : u8 {
   VirtioNet,
   Lance,
   Pci,
+  LocalApic,
+  IoApic,
   kCount
 };
 
@@ -106,12 +109,14 @@ struct MemoryRange {
   const char* name;
   bool rings = false;  ///< reads and writes guest memory by itself: a guest may be given it whole
 };
+/// The local APIC has no row: the processor says where it lies (IA32_APIC_BASE), over whatever is there.
 inline constexpr MemoryRange kMemoryMap[] = {
     {RS_VGA_WINDOW, Vga::kWindowBytes, DeviceId::VgaMemory, "VGA memory"},
     {RS_MMIO_PORTS, RS_MMIO_PORTS_BYTES, DeviceId::PortWindow, "ports, memory-mapped"},
     {RS_VIRTIO_BLOCK, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioBlock, "ring disk", true},
     {RS_VIRTIO_CONSOLE, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioConsole, "ring console", true},
     {RS_VIRTIO_NET, RS_VIRTIO_REGISTER_BYTES, DeviceId::VirtioNet, "ring network card", true},
+    {IoApic::kBase, IoApic::kBytes, DeviceId::IoApic, "I/O APIC"},
 };
 
 struct Machine::Devices {
@@ -119,7 +124,10 @@ struct Machine::Devices {
 
   ConsoleLog console;
   PicPair pic;
+  LocalApic local_apic;
+  IoApic io_apic;
   Pit pit;
+  A20Gate a20;
   Keyboard keyboard;
   SpeakerPort speaker;
   Cmos cmos;
@@ -141,10 +149,13 @@ struct Machine::Devices {
   /// on the network's cables are kept by their owners.
   struct State {
     PicPair::State pic;
+    LocalApic::State local_apic;
+    IoApic::State io_apic;
     Pit::State pit;
     Keyboard::State keyboard;
     u8 speaker = 0;
     Cmos::State cmos;
+    bool a20 = true;
     PostPorts::State post{};
     SystemControl::State system_control;
     std::optional<u8> exit_code;
@@ -162,6 +173,11 @@ struct Machine::Devices {
   State save() const;
   void restore(const State& state);
 
+  bool has(DeviceId id) const { return table_[static_cast<std::size_t>(id)] || id == DeviceId::PortWindow; }
+  /// The 8259 pair requests, and the request reaches the processor.
+  bool interrupt_of_8259() const {
+    return pic.interrupt_pending() && (local_apic.takes_8259() || io_apic.takes_8259());
+  }
   Device* by_id(DeviceId id) { return table_[static_cast<std::size_t>(id)]; }
   /// From now on accesses go to a device of somebody else's making (labs/). It does not act by itself.
   void put_in_place(DeviceId id, Device& device) { table_[static_cast<std::size_t>(id)] = &device; }
@@ -170,8 +186,8 @@ struct Machine::Devices {
     return port < kPortSpace && port_index_[port] ? &kPortMap[port_index_[port] - 1] : nullptr;
   }
   /// Those that act by themselves.
-  std::array<Device*, 8> timed() {
-    return {&pit, &uart, &ide, &cmos, &virtio_block, &virtio_console, &virtio_net, &lance};
+  std::array<Device*, 9> timed() {
+    return {&pit, &uart, &ide, &cmos, &virtio_block, &virtio_console, &virtio_net, &lance, &local_apic};
   }
   /// The earliest deadline of all devices, kept up to date by the machine.
   u64 next_deadline = kNoDeadline;

@@ -7,6 +7,7 @@ namespace {
 
 enum : u8 { kOutputFull = 1, kSystemFlag = 4, kLastWasCommand = 8, kUnlocked = 0x10 };
 enum : u8 { kInterruptOn = 1, kKeyboardDisabled = 0x10 };  // command byte
+enum : u8 { kA20 = 2, kOutputFullLine = 0x10 };            // output port
 constexpr u8 kAcknowledge = 0xFA, kResend = 0xFE, kSelfTestPassed = 0xAA;
 
 }  // namespace
@@ -57,6 +58,12 @@ void Keyboard::write(u32 offset, u32 value, unsigned) {
 void Keyboard::set_output_port(u8 value) {
   if (!(value & 1)) state_.reset_requested = true;
   state_.output_port = value;
+  a20_.set(value & kA20);
+}
+
+u8 Keyboard::output_port() const {
+  return static_cast<u8>((state_.output_port & ~(kOutputFullLine | kA20)) |
+                         (state_.queued ? kOutputFullLine : 0) | (a20_.on() ? kA20 : 0));
 }
 
 void Keyboard::command(u8 value) {
@@ -72,14 +79,14 @@ void Keyboard::command(u8 value) {
     case 0xAD: state_.command_byte |= kKeyboardDisabled; break;
     case 0xAE: state_.command_byte &= ~kKeyboardDisabled; break;
     case 0xC0: respond(0x80); break;  // input port: keyboard not locked
-    case 0xD0: respond(static_cast<u8>((state_.output_port & ~0x10) | (state_.queued ? 0x10 : 0))); break;
+    case 0xD0: respond(output_port()); break;
     case 0x60:
     case 0xD1:
     case 0xD2:
     case 0xD3:
     case 0xD4: state_.pending_command = value; break;
-    case 0xDD: state_.output_port &= ~2; break;
-    case 0xDF: state_.output_port |= 2; break;
+    case 0xDD: a20_.set(false); break;
+    case 0xDF: a20_.set(true); break;
     default:
       // F0h-FFh pulse the output lines whose bits are clear; line 0 resets the processor.
       if (value >= 0xF0 && !(value & 1)) state_.reset_requested = true;

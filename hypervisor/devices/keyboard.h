@@ -1,14 +1,15 @@
 // The 8042 keyboard controller with an AT keyboard on it.
 //
-// Modelled: status, command byte, self and interface tests, output port with the A20 latch and the reset
+// Modelled: status, command byte, self and interface tests, output port with the A20 gate and the reset
 // pulse, typed scancodes through IRQ 1, and the keyboard's own commands (reset, identify, LEDs, rate,
 // scancode set, echo, resend). Simplified: scancodes are of set 1, as translation delivers them, whatever set
-// is chosen; no mouse; the A20 latch reads back but never masks an address (A20 is on from the start).
+// is chosen; no mouse.
 // Manual: IBM PS/2 Hardware Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
 #pragma once
 
 #include <array>
 
+#include "hypervisor/devices/a20_gate.h"
 #include "hypervisor/devices/pic.h"
 
 namespace ringside {
@@ -21,7 +22,7 @@ class Keyboard final : public Device {
     std::array<u8, kQueueBytes> queue{};
     u8 queued = 0;
     u8 command_byte = 0x45;  ///< translation, system flag, interrupt on
-    u8 output_port = 0xDF;   ///< bit 0 reset line (1 = not), bit 1 A20
+    u8 output_port = 0xDF;   ///< bit 0 reset line (1 = not); bit 1, A20, is the gate's
     u8 pending_command = 0;  ///< controller command that waits for its data byte
     u8 device_command = 0;   ///< keyboard command that waits for its data byte
     u8 leds = 0, last_sent = 0;
@@ -30,7 +31,7 @@ class Keyboard final : public Device {
     bool operator==(const State&) const = default;
   };
 
-  explicit Keyboard(IrqLine irq) : irq_(irq) {}
+  Keyboard(IrqLine irq, A20Gate& a20) : irq_(irq), a20_(a20) {}
 
   /// Offset 0: data (port 60h), 4: status and command (port 64h). Bytes.
   u32 read(u32 offset, unsigned size) override;
@@ -50,9 +51,11 @@ class Keyboard final : public Device {
   void data(u8 value);
   void device(u8 value);
   void set_output_port(u8 value);
+  u8 output_port() const;
   void raise();
 
   IrqLine irq_;
+  A20Gate& a20_;
   State state_;
 };
 

@@ -128,15 +128,19 @@ void PicPair::write(u32 offset, u32 value, unsigned) {
 
 void PicPair::set_line(u8 irq, bool level) {
   Pic& chip = state_.chip[irq / 8];
-  if (!level && !(chip.lines & bit(irq & 7))) return;
-  if (level && !(chip.lines & bit(irq & 7))) edges_ |= static_cast<u16>(1u << irq);
+  const bool changes = level == !(chip.lines & bit(irq & 7));
+  if (!level && !changes) return;
+  if (level && changes) edges_ |= static_cast<u16>(1u << irq);
   chip.set_line(irq & 7, level);
   update();
+  if (changes && others_) others_->irq_changed(irq, level);
 }
 
 void PicPair::update() {
   state_.chip[0].set_line(kCascade, state_.chip[1].request() >= 0);
+  const bool before = pending_;
   pending_ = state_.chip[0].request() >= 0;
+  if (pending_ != before && others_) others_->int_changed(pending_);
 }
 
 u8 PicPair::acknowledge() {

@@ -43,6 +43,14 @@ struct Pic {
   void end_of_interrupt(u8 value);
 };
 
+/// Who else is wired to the board's interrupt lines and to the master's INT output. Told of changes only.
+class InterruptWires {
+ public:
+  virtual ~InterruptWires() = default;
+  virtual void irq_changed(u8 irq, bool level) = 0;
+  virtual void int_changed(bool level) = 0;
+};
+
 class PicPair final : public Device {
  public:
   struct State {
@@ -57,6 +65,7 @@ class PicPair final : public Device {
 
   void set_line(u8 irq, bool level);
   bool interrupt_pending() const { return pending_; }
+  void connect(InterruptWires& others) { others_ = &others; }
   /// For a second controller that is fed from the same lines (the host kernel's): levels, and which lines
   /// have risen since the last call.
   u16 lines() const { return static_cast<u16>(state_.chip[0].lines | state_.chip[1].lines << 8); }
@@ -77,6 +86,7 @@ class PicPair final : public Device {
   State state_;
   bool pending_ = false;
   u16 edges_ = 0;
+  InterruptWires* others_ = nullptr;
 };
 
 /// A device's wire to the interrupt controller.

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 
+#include "hypervisor/devices/a20_gate.h"
 #include "hypervisor/devices/pit.h"
 #include "hypervisor/devices/uart.h"
 
@@ -95,23 +96,27 @@ class CoprocessorError final : public Device {
   IrqLine irq_;
 };
 
-/// Port 92h: A20 latch (without effect, A20 is always on) and the fast reset.
+/// Port 92h: the A20 gate and the fast reset.
 class SystemControl final : public Device {
  public:
   struct State {
-    u8 value = 2;
+    u8 value = 0;  ///< but for A20
     bool reset_requested = false;
     bool operator==(const State&) const = default;
   };
-  u32 read(u32, unsigned) override { return state_.value; }
+  explicit SystemControl(A20Gate& a20) : a20_(a20) {}
+  u32 read(u32, unsigned) override { return state_.value | (a20_.on() ? kA20 : 0u); }
   void write(u32, u32 value, unsigned) override {
-    if (value & 1) state_.reset_requested = true;
-    state_.value = value & 0xFE;
+    if (value & kReset) state_.reset_requested = true;
+    state_.value = value & ~u32{kReset | kA20} & 0xFF;
+    a20_.set(value & kA20);
   }
   const State& state() const { return state_; }
   void restore(const State& state) { state_ = state; }
 
  private:
+  static constexpr u8 kReset = 1, kA20 = 2;
+  A20Gate& a20_;
   State state_;
 };
 

@@ -27,6 +27,8 @@ class EptTables {
   /// frames run out it drops all mappings and begins anew; `recycled()` tells, for then every translation
   /// that the processor holds is stale.
   unsigned map(GuestPhys guest, MachinePhys machine, u64 rights = ept::kAll, u32 bytes = kPageSize);
+  /// Drops all mappings; the processor's translations are the caller's business.
+  void unmap_all() { clear(); }
   u32 large_page_bytes() const { return levels_ == 4 ? 2u << 20 : 4u << 20; }
   u64 recycled() const { return recycled_; }  ///< how often
 

@@ -1,5 +1,5 @@
 // CPUID always exits: what the guest may know of its processor is the monitor's decision. It sees the host's
-// processor without what it cannot have (VMX, a local APIC), and two things that no processor says of itself:
+// processor without what it cannot have (VMX), and two things that no processor says of itself:
 // that there is a hypervisor, and which. Manual: Intel SDM vol. 2, CPUID; the leaves from 40000000h on are
 // the hypervisors' own convention.
 #include "hypervisor/hvm/guest_cpuid.h"
@@ -15,9 +15,9 @@ constexpr u32 four(const char* text) {
 
 }  // namespace
 
-CpuidResult guest_cpuid(CpuModel model, u32 leaf, u32 subleaf) {
+CpuidResult guest_cpuid(CpuModel model, u32 leaf, u32 subleaf, u64 apic_base) {
   if (leaf == kHypervisorLeaf) return {kHypervisorLeaf, four("Ring"), four("side"), four(" HVM")};
-  CpuidResult result = cpuid_leaf(model, leaf, subleaf);
+  CpuidResult result = cpuid_leaf(model, leaf, subleaf, apic_base);
   if (leaf == 1) result.ecx |= cpuid_feature::kHypervisor;
   return result;
 }
@@ -25,7 +25,7 @@ CpuidResult guest_cpuid(CpuModel model, u32 leaf, u32 subleaf) {
 Outcome VmxMonitor::on(const exits::Cpuid& e) {
   return handle(ExitReason::Cpuid, [&] {
     auto& r = guest().gpr;
-    const CpuidResult result = guest_cpuid(host.cpu.config().model, r[EAX], r[ECX]);
+    const CpuidResult result = guest_cpuid(host.cpu.config().model, r[EAX], r[ECX], guest().apic_base);
     r[EAX] = result.eax;
     r[EBX] = result.ebx;
     r[ECX] = result.ecx;

@@ -8,17 +8,20 @@
 
 #include "hypervisor/describe_state.h"
 #include "hypervisor/hvm/monitored_operands.h"
+#include "hypervisor/machine_layout.h"
 
 namespace ringside {
 
 Outcome VmxMonitor::on(const exits::EptViolation& e) {
   return handle(ExitReason::EptViolation, [&] {
     const GuestMemory& ram = host.machine.ram();
-    if (!host.machine.is_mmio(e.guest_phys) && ram.contains(e.guest_phys)) {
+    const GuestPhys reached = host.machine.through_a20(e.guest_phys);
+    if (!host.machine.is_mmio(reached) && ram.contains(reached)) {
       const u64 recycled = ept_->recycled();
       const u32 bytes = nested_page_bytes(e.guest_phys);
       const GuestPhys page(e.guest_phys.value & ~u64{bytes - 1});
-      host.ledger.count(CostEvent::EptEntryWrite, ept_->map(page, ram.to_machine(page), ept::kAll, bytes));
+      const MachinePhys machine = ram.to_machine(host.machine.through_a20(page));
+      host.ledger.count(CostEvent::EptEntryWrite, ept_->map(page, machine, ept::kAll, bytes));
       if (ept_->recycled() != recycled) host.cpu.flush_tlb();
       return Outcome::retry();
     }
@@ -47,7 +50,8 @@ u32 VmxMonitor::nested_page_bytes(GuestPhys guest) const {
   const u32 large = ept_->large_page_bytes();
   const GuestMemory& ram = host.machine.ram();
   const GuestPhys first(guest.value & ~u64{large - 1});
-  if (!config_.large_pages || !ram.contains(first, large) || ram.to_machine(first).value % large)
+  if (!config_.large_pages || !ram.contains(first, large) || ram.to_machine(first).value % large ||
+      !host.machine.devices().a20.on())
     return kPageSize;
   for (u32 at = 0; at < large; at += kPageSize)
     if (host.machine.is_mmio(first + at)) return kPageSize;

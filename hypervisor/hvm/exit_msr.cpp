@@ -33,6 +33,8 @@ Outcome VmxMonitor::on(const exits::Wrmsr& e) {
       write_fields(1);
     } else if (!write_msr(host.cpu.config().model, guest(), r[ECX], value)) {
       return inject_fault(kNoSuchRegister);
+    } else if (r[ECX] == msr::kApicBase) {
+      host.machine.set_apic_base(value);
     }
     return advance(e.length);
   });

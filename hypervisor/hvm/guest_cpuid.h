@@ -10,6 +10,6 @@ inline constexpr u32 kHypervisorLeaf = 0x40000000u;
 
 /// The host's processor without what the guest cannot have, and with what no processor says of itself: that
 /// there is a hypervisor, and which.
-CpuidResult guest_cpuid(CpuModel, u32 leaf, u32 subleaf);
+CpuidResult guest_cpuid(CpuModel, u32 leaf, u32 subleaf, u64 apic_base = 0);
 
 }  // namespace ringside

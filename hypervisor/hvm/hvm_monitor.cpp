@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstring>
 
+#include "hypervisor/boot_machine.h"
 #include "hypervisor/describe_state.h"
 
 namespace ringside {
@@ -12,7 +13,7 @@ namespace ringside {
 HvmMonitor::HvmMonitor(Host& host, std::unique_ptr<Vcpu> vcpu) : Monitor(host), vcpu_(std::move(vcpu)) {}
 
 void HvmMonitor::boot(const Image& image, const std::string& command_line) {
-  guest() = boot_bare(image, host.machine.ram(), command_line);
+  guest() = boot_machine(image, host, command_line);
 }
 
 void HvmMonitor::apply(const Outcome& outcome) {

@@ -55,6 +55,13 @@ void VmxMonitor::set_up_controls() {
 
 void VmxMonitor::boot(const Image& image, const std::string& command_line) {
   HvmMonitor::boot(image, command_line);
+  // A processor in VMX operation ignores A20M#, so the nested tables imitate it: what they say is stale when
+  // the gate moves.
+  host.machine.on_a20([this](bool) {
+    if (!ept_) return;
+    ept_->unmap_all();
+    host.cpu.flush_tlb();
+  });
   vmcs_.cr0_read_shadow = guest().cr0;
   vmcs_.cr4_read_shadow = guest().cr4;
   guest().cr0 = real_cr0(guest().cr0);

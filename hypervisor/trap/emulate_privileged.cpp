@@ -285,8 +285,12 @@ Outcome wrmsr(TrapGuest& g, const Decoded& d) {
   g.host.ledger.handled_at();
   // The real SYSENTER_CS stays 0, so that SYSENTER faults into the monitor.
   const auto& r = g.real().gpr;
-  if (!write_msr(g.host.cpu.config().model, g.virt, r[ECX], u64{r[EDX]} << 32 | r[EAX]))
-    return general_protection(g);
+  const u64 value = u64{r[EDX]} << 32 | r[EAX];
+  if (!write_msr(g.host.cpu.config().model, g.virt, r[ECX], value)) return general_protection(g);
+  if (r[ECX] == msr::kApicBase) {
+    g.host.machine.set_apic_base(value);
+    g.real().apic_base = value;  // which CPUID, executed by the guest itself, reports
+  }
   return Outcome::advance(d.length);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "hypervisor/boot_machine.h"
 #include "hypervisor/trap/operands.h"
 
 namespace ringside {
@@ -36,7 +37,7 @@ constexpr u32 kDr6SingleStep = 1u << 14;
 TrapMonitor::TrapMonitor(Host& host, ShadowPolicy policy) : Monitor(host), guest(host, policy) {}
 
 void TrapMonitor::boot(const Image& image, const std::string& command_line) {
-  guest.begin(boot_bare(image, host.machine.ram(), command_line));
+  guest.begin(boot_machine(image, host, command_line));
 }
 
 // ---- the way in

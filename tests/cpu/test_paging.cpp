@@ -419,3 +419,42 @@ TEST_CASE("EPT misconfigurations", "[ept]") {
               .misconfigured);  // a root outside memory
   REQUIRE_FALSE(walk_ept(b.memory, MachinePhys(kEptRoot), 4, GuestPhys(1ull << 60)).mapped);
 }
+
+TEST_CASE("A20 off: bit 20 of every physical address is 0, of page tables, data and code", "[paging]") {
+  // Below 1 MiB; linear kLinear is mapped to 00300000h by tables at 00100000h and 00101000h.
+  BareCore b;
+  const auto read = [&](u32 linear) {
+    u32 value = 0;
+    REQUIRE(read_linear(b.c, LinearAddr(linear), value, false));
+    return value;
+  };
+  b.put<u32>(0x00005000, 0x11111111);
+  b.put<u32>(0x00105000, 0x22222222);
+  CHECK(read(0x00105000) == 0x22222222);
+  b.cpu.set_a20(false);
+  CHECK(read(0x00105000) == 0x11111111);
+  CHECK(read(0x00005000) == 0x11111111);
+  REQUIRE(write_linear(b.c, LinearAddr(0x00105000), u32{0x33333333}, false));
+  CHECK(b.get<u32>(0x00005000) == 0x33333333);
+  CHECK(b.get<u32>(0x00105000) == 0x22222222);
+  MachinePhys code;
+  REQUIRE(translate_code(b.c, LinearAddr(0x00105123), code));
+  CHECK(code == MachinePhys(0x00005123));
+  CHECK(peek_translation(b.c, LinearAddr(0x00305000), false) == MachinePhys(0x00205000));
+
+  // A directory and a table that are meant for 1 MiB and above are looked for below.
+  b.put<u32>((kDirectory & 0xFFFFF) + (kLinear >> 22) * 4, kTable | pte::P | pte::W);
+  b.put<u32>((kTable & 0xFFFFF) + (kLinear >> 12 & 1023) * 4, 0x00305000 | pte::P | pte::W);
+  b.put<u32>(0x00205000, 0x44444444);
+  CpuState& s = b.cpu.state();
+  s.cr0 |= cr0::PG;
+  s.cr3 = kDirectory;
+  b.cpu.flush_tlb();
+  CHECK(read(kLinear) == 0x44444444);
+  CHECK(b.get<u32>((kTable & 0xFFFFF) + (kLinear >> 12 & 1023) * 4) ==
+        (0x00305000 | pte::P | pte::W | pte::A));
+  b.cpu.set_a20(true);
+  b.c.fault = {};
+  u32 value;
+  CHECK_FALSE(read_linear(b.c, LinearAddr(kLinear), value, false));
+}

@@ -36,7 +36,9 @@ struct Started {
   std::unique_ptr<VirtualMachine> vm;
 };
 
-Image boot_sector() { return load_image(std::string(RINGSIDE_BINARY_DIR) + "/tests/images/boot_bios.bin"); }
+Image boot_sector(const char* name = "boot_bios") {
+  return load_image(std::string(RINGSIDE_BINARY_DIR) + "/tests/images/" + name + ".bin");
+}
 
 }  // namespace
 
@@ -77,6 +79,17 @@ TEST_CASE("A disk from which nothing starts ends the run with the reason", "[bio
   gives_up[0] = 0x0F;  // UD2
   gives_up[1] = 0x0B;
   CHECK_THAT(outcome(gives_up), contains("does not have, at 0000:7C00"));
+}
+
+TEST_CASE("The A20 gate is open after power-on, and closed it wraps addresses around", "[bios]") {
+  for (Mode mode : {Mode::Native, Mode::Hvm}) {
+    INFO(name(mode));
+    Started guest(boot_sector("boot_a20"), disk_with(boot_sector("boot_a20"), 200), mode);
+    const Ending ending = guest.vm->run({.instructions = 10'000'000});
+    INFO(guest.vm->why());
+    CHECK(guest.console() == "11001010");
+    CHECK(ending == Ending::Success);
+  }
 }
 
 TEST_CASE("Firmware needs memory to lie in", "[bios]") {

@@ -34,6 +34,39 @@ TEST_CASE("Keyboard controller and keyboard answer their commands", "[devices]")
   }
 }
 
+TEST_CASE("The A20 gate by port 92h and by the keyboard controller", "[devices]") {
+  struct Row {
+    const char* name;
+    std::vector<std::pair<u16, u8>> writes;
+    bool on;
+  };
+  const Row rows[] = {
+      {"after power-on", {}, true},
+      {"port 92h off", {{0x92, 0x00}}, false},
+      {"port 92h on", {{0x92, 0x00}, {0x92, 0x02}}, true},
+      {"output port off", {{0x64, 0xD1}, {0x60, 0xDD}}, false},
+      {"output port on", {{0x92, 0x00}, {0x64, 0xD1}, {0x60, 0xDF}}, true},
+      {"commands DDh and DFh", {{0x64, 0xDD}, {0x64, 0xDF}, {0x64, 0xDD}}, false},
+  };
+  constexpr GuestPhys kAbove(0x123456);
+  for (const Row& row : rows) {
+    INFO(row.name);
+    TestMachine m;
+    bool told = true;
+    m.machine.on_a20([&](bool on) { told = on; });
+    for (const auto& [port, value] : row.writes) m.out(port, value);
+    CHECK(told == row.on);
+    CHECK(m.machine.through_a20(kAbove) == GuestPhys(row.on ? 0x123456 : 0x023456));
+    CHECK((m.in(0x92) >> 1 & 1) == row.on);
+    m.out(0x64, 0xD0);
+    CHECK((m.in(0x60) >> 1 & 1) == row.on);
+    CHECK(m.machine.reset_cause() == nullptr);
+    TestMachine other;
+    other.devices().restore(m.devices().save());
+    CHECK(other.machine.through_a20(kAbove) == m.machine.through_a20(kAbove));
+  }
+}
+
 TEST_CASE("Each key interrupts", "[devices]") {
   TestMachine m;
   m.start_interrupt_controllers(3);

@@ -95,6 +95,17 @@ constexpr std::array kGlossary{
     GlossaryRow{"in service", "A bit for each interrupt that the guest has taken and not ended yet (ISR)."},
     GlossaryRow{"masked", "A bit for each line that the guest does not want to hear of (IMR)."},
     GlossaryRow{"vectors from", "Line 0 arrives as this interrupt vector; the others follow."},
+    GlossaryRow{
+        "local APIC",
+        "The processor's own interrupt controller, at FEE00000h, with a timer; a kernel switches it on "
+        "if the MP tables tell it of one."},
+    GlossaryRow{"state", "8259 only: virtual wire, the APIC lets the 8259's interrupts through."},
+    GlossaryRow{"next vector", "The highest vector that waits in the IRR."},
+    GlossaryRow{"serving", "The highest vector that the guest has taken and not ended yet (ISR)."},
+    GlossaryRow{"task priority", "Vectors of this class and below wait (TPR)."},
+    GlossaryRow{"timer counts", "From this initial count down to 0, by the machine's clock, divided."},
+    GlossaryRow{"I/O APIC", "Takes the devices' lines to the local APIC, at FEC00000h."},
+    GlossaryRow{"pins unmasked", "Lines that the guest wants to hear of this way."},
     GlossaryRow{"8254 timer", "Channel 0 of the interval timer: its ticks are interrupt line 0."},
     GlossaryRow{"period", "Simulated time between two ticks."},
     GlossaryRow{"mode", "2: a tick each period; 3: a square wave; 0: one tick, then none."},

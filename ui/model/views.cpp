@@ -6,6 +6,27 @@
 #include "ui/model/commands.h"
 
 namespace ringside::model {
+namespace {
+
+std::string vector_text(int vector) { return vector < 0 ? "none" : fmt::format("{:02x}h", vector); }
+
+/// Local and I/O APIC: what a guest that has switched them on does with them.
+void add_apics(const Machine::Devices& d, std::vector<DeviceRow>& rows) {
+  const LocalApic::State& apic = d.local_apic.state();
+  if (!d.local_apic.base()) return;
+  const bool on = d.local_apic.software_enabled();
+  rows.push_back({"local APIC", "state", on ? "on" : d.local_apic.enabled() ? "8259 only" : "off"});
+  if (!on) return;
+  rows.push_back({"", "next vector", vector_text(apic.irr.highest())});
+  rows.push_back({"", "serving", vector_text(apic.isr.highest())});
+  rows.push_back({"", "task priority", fmt::format("{:02x}h", apic.tpr)});
+  rows.push_back({"", "timer counts", apic.counting ? fmt::format("{}", apic.initial_count) : "no"});
+  unsigned open = 0;
+  for (unsigned pin = 0; pin < IoApic::kPins; ++pin) open += d.io_apic.unmasked(pin);
+  rows.push_back({"I/O APIC", "pins unmasked", fmt::format("{} of {}", open, IoApic::kPins)});
+}
+
+}  // namespace
 
 std::vector<DeviceRow> device_rows(VirtualMachine& vm) {
   const Machine::Devices& d = vm.host().machine.devices();
@@ -18,6 +39,7 @@ std::vector<DeviceRow> device_rows(VirtualMachine& vm) {
   };
   pic("8259 master", d.pic.state().chip[0]);
   pic("8259 slave", d.pic.state().chip[1]);
+  add_apics(d, rows);
   const Pit::Channel& timer = d.pit.state().channel[0];
   rows.push_back({"8254 timer", "period",
                   timer.loaded

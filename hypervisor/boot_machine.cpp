@@ -1,0 +1,11 @@
+#include "hypervisor/boot_machine.h"
+
+namespace ringside {
+
+CpuState boot_machine(const Image& image, Host& host, const std::string& command_line) {
+  CpuState s = boot_bare(image, host.machine.ram(), command_line);
+  s.apic_base = host.machine.apic_base();
+  return s;
+}
+
+}  // namespace ringside
