@@ -43,7 +43,7 @@ void checks(Check& c) {
   figures.otherwise("cycles", [&](u64 seen) { return seen == hello.exit_cycles(); });
   figures.settle(c, "figures", "figures");
 
-  if (const std::string errors = c.work.build_guest({"guest.S"}); !errors.empty()) {
+  if (const std::string errors = c.work.build_guest(); !errors.empty()) {
     c.grade.output = errors;
     c.fail("build", "guest.S does not become a guest", "assemble");
     return c.fail_rest("there is no guest to run");

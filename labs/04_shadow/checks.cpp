@@ -33,6 +33,9 @@ struct Code : std::vector<u8> {
   Code& load(u32 a) { return bytes({0xA1}).word(a); }                        // MOV EAX, [a]
   Code& store(u32 a, u32 v) { return bytes({0xC7, 0x05}).word(a).word(v); }  // MOV [a], v
   Code& invlpg(u32 a) { return bytes({0x0F, 0x01, 0x3D}).word(a); }
+  Code& pushad_at(u32 top) {
+    return bytes({0xB8}).word(top).bytes({0x89, 0xC4, 0x60});
+  }  // MOV ESP, EAX = top
   Code& cr3(u32 v) { return bytes({0xB8}).word(v).bytes({0x0F, 0x22, 0xD8}); }
 };
 Code code() { return {}; }
@@ -227,6 +230,11 @@ void trace(Check& c, Session& session) {
   b.run(0, code().invlpg(page(8)).load(page(8)));
   s.expect(!b.fault() && maps(kFrameC), "follow-directory",
            "the guest does not reach the pages of its new table");
+  // The old table is freed, and its page becomes a stack.
+  constexpr u32 kOwnStack = ShadowBench::kTable + 0x800;
+  b.run(0, code().pushad_at(kOwnStack));
+  s.expect(!b.fault() && b.word(kOwnStack - 4) == kOwnStack, "flood",
+           "a page that was a page table before cannot be used as a stack");
 }
 
 void keep(Check& c, Session& session) {

@@ -16,16 +16,6 @@ static u32 ticks_told;
 
 void on_timer(u32 periods) { ticks_told += periods; }
 
-void *memset(void *to, int value, __SIZE_TYPE__ count) {
-  for (u8 *p = to; count > 0; count--) *p++ = value;
-  return to;
-}
-void *memcpy(void *to, const void *from, __SIZE_TYPE__ count) {
-  const u8 *q = from;
-  for (u8 *p = to; count > 0; count--) *p++ = *q++;
-  return to;
-}
-
 /* ---- what the lab itself says */
 
 static int own_hypercall(u32 number, u32 b, u32 c, u32 d) {
@@ -34,30 +24,9 @@ static int own_hypercall(u32 number, u32 b, u32 c, u32 d) {
   return result;
 }
 
-static void say(const char *what, u32 value) {
-  char text[80];
-  u32 at = 0;
-  while (*what) text[at++] = *what++;
-  text[at++] = ' ';
-  u32 power = 1;
-  while (value / power >= 10) power *= 10;
-  for (; power > 0; power /= 10) text[at++] = '0' + value / power % 10;
-  text[at++] = '\n';
-  own_hypercall(HC_CONSOLE_WRITE, (u32)text, at, 0);
-}
+void tell(const char *text, u32 bytes) { own_hypercall(HC_CONSOLE_WRITE, (u32)text, bytes, 0); }
 
-/* "key=123" of the command line. */
-static u32 option(const char *key) {
-  for (const char *at = start->command_line; *at; at++) {
-    const char *k = key, *p = at;
-    while (*k && *k == *p) k++, p++;
-    if (*k || *p != '=') continue;
-    u32 value = 0;
-    for (p++; *p >= '0' && *p <= '9'; p++) value = value * 10 + *p - '0';
-    return value;
-  }
-  return 0;
-}
+static u32 given(const char *key) { return option(start->command_line, key); }
 
 /* ---- the steps */
 
@@ -75,7 +44,7 @@ static void try_calls(void) {
 
 static void try_print(void) {
   static char text[8000];
-  u32 lines = option("lines"), length = option("length");
+  u32 lines = given("lines"), length = given("length");
   for (u32 i = 0; i < lines; i++) print("a line is one hypercall\n");
   for (u32 i = 0; i < length; i++) text[i] = i % 64 == 63 ? '\n' : 'a' + i % 26;
   print(text);
@@ -102,7 +71,7 @@ static u32 make_table(void) {
 static u32 page(u32 n) { return (start->first_free_page + 1 + n) * 4096; }
 
 static void try_entries(u32 foreign) {
-  const u32 pages = option("pages"), table = make_table();
+  const u32 pages = given("pages"), table = make_table();
   for (u32 i = 0; i < pages; i++)
     set_entry(machine(table + i * 4),
               i == foreign ? PRESENT | WRITABLE : machine(page(i)) | PRESENT | WRITABLE);
@@ -119,7 +88,7 @@ static void try_entries(u32 foreign) {
 }
 
 static void try_events(void) {
-  const u32 pairs = option("pairs"), periods = option("periods");
+  const u32 pairs = given("pairs"), periods = given("periods");
   own_hypercall(HC_SET_CALLBACK, (u32)upcall, 0, 0);
   own_hypercall(HC_SET_TIMER, 100, 0, 0);
   events_on();
@@ -143,7 +112,7 @@ static void try_events(void) {
 void main(const struct start_info *info) {
   start = info;
   shared = (struct shared_info *)info->shared_info;
-  const u32 step = option("step"), foreign = option("foreign");
+  const u32 step = given("step"), foreign = given("foreign");
   if (step == 1) try_calls();
   if (step == 2) try_print();
   if (step == 3) try_entries(~0u);

@@ -68,12 +68,16 @@ Definition load(const fs::path& folder) {
                    .question = json.at("question"),
                    .prediction = json.value("prediction", ""),
                    .folder = folder};
-    for (const auto& name : json.at("files")) {
-      const std::string text = name;
-      if (text.empty() || text.find('/') != std::string::npos || text[0] == '.')
-        throw HostError(fmt::format("{}: '{}' is no plain file name", file.string(), text));
-      lab.files.push_back(text);
-    }
+    const auto names = [&](const char* key) {
+      std::vector<std::string> all = json.value(key, std::vector<std::string>());
+      for (const std::string& name : all)
+        if (name.empty() || name.find('/') != std::string::npos || name[0] == '.')
+          throw HostError(fmt::format("{}: '{}' is no plain file name", file.string(), name));
+      return all;
+    };
+    lab.files = names("files");
+    if (lab.files.empty()) throw HostError(fmt::format("{}: no \"files\" to hand in", file.string()));
+    lab.guest = names("guest");
     for (const auto& s : json.at("steps"))
       lab.steps.push_back(
           {s.at("id"), s.at("title"), s.at("points"), s.value("expect", ""), s.value("show", "")});

@@ -28,6 +28,8 @@ struct Definition {
   std::string title, question, prediction;
   std::filesystem::path folder;
   std::vector<std::string> files;  ///< what a student hands in; all else is restored from the lab
+  std::vector<std::string>
+      guest;  ///< of labs/guest/: what the student's guest is built with, if there is one
   std::vector<Step> steps;
   std::vector<Hint> hints;
 

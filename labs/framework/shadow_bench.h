@@ -25,6 +25,7 @@ class ShadowBench : public FlatGuest {
   /// Runs `code` in `ring` from the first byte to its end, or to an exception's handler.
   void run(u32 ring, const std::vector<u8>& code);
   const std::string& why() const { return why_; }  ///< it did not come to an end
+  std::string_view why_hint() const { return monitor->complaint_hint(); }
   /// The exception that ended the code, if one did, its error code and CR2.
   std::optional<u8> fault() const { return fault_; }
   u32 error() const { return word(host.cpu.state().gpr[ESP]); }

@@ -96,38 +96,59 @@ Outcome ShadowBridge::page_fault(const exits::MonitorEntry& e) {
   tell_written();
   const lab::Outcome o = ask(Hook::PageFault, arguments, sizeof arguments);
   if (!complaint().empty()) return Outcome::stop(complaint());
+  const bool again = e.cr2 == last_address_ && guest.real().eip == last_eip_;
+  repeats_ = again ? repeats_ + 1 : 0;
+  last_address_ = e.cr2;
+  last_eip_ = guest.real().eip;
   switch (o.next) {
-    case lab::Outcome::Retry: {
+    case lab::Outcome::Retry:
       host.ledger.refine_exit(ExitReason::ShadowPageFault);
-      const bool again = e.cr2 == last_address_ && guest.real().eip == last_eip_;
-      repeats_ = again ? repeats_ + 1 : 0;
-      last_address_ = e.cr2;
-      last_eip_ = guest.real().eip;
       if (repeats_ < kMostRepeats) return Outcome::retry();
       complain(
           fmt::format("page_fault() for {:08X}h (error code {}) has returned retry() {} times, and the "
                       "guest faults there again: the root's tables still deny the access",
                       e.cr2, arguments[1], repeats_ + 1));
       return Outcome::stop(complaint());
-    }
     case lab::Outcome::Fault:
       host.ledger.refine_exit(ExitReason::TruePageFault);
       return reflect({.vector = o.vector, .has_error_code = o.has_error, .error_code = o.error}, e.cr2);
-    case lab::Outcome::Emulate: {
-      const auto physical = guest.translate(LinearAddr(e.cr2));
-      const bool device =
-          physical && (host.machine.is_mmio(*physical) || !host.machine.ram().contains(*physical));
-      host.ledger.refine_exit(device ? ExitReason::Mmio : ExitReason::ShadowPageTableWrite);
-      if (device) host.ledger.count(CostEvent::UserSpaceRoundTrip);
-      const Outcome outcome = emulate_memory(physical.value_or(GuestPhys(0)), true);
-      tell_written();
-      return outcome;
-    }
+    case lab::Outcome::Emulate: return emulate_access(LinearAddr(e.cr2));
     default:
       complain(fmt::format("your monitor does not handle the page fault at {:08X}h (error code {})", e.cr2,
                            arguments[1]));
       return Outcome::stop(complaint());
   }
+}
+
+Outcome ShadowBridge::emulate_access(LinearAddr address) {
+  const auto physical = guest.translate(address);
+  const bool device =
+      physical && (host.machine.is_mmio(*physical) || !host.machine.ram().contains(*physical));
+  host.ledger.refine_exit(device ? ExitReason::Mmio : ExitReason::ShadowPageTableWrite);
+  if (device) host.ledger.count(CostEvent::UserSpaceRoundTrip);
+  const Outcome outcome = emulate_memory(physical.value_or(GuestPhys(0)), true);
+  tell_written();
+  if (outcome.kind != Outcome::Kind::Stop) {
+    last_eip_ = 0;  // carried out: the same store again is another one
+    return outcome;
+  }
+  if (device || !physical) return outcome;
+  // Nobody edits a page table by PUSH or CALL: the page has become something else, and the processor can
+  // store there by itself as soon as the pager lets it.
+  const bool traced = traced_.contains(static_cast<u32>(physical->frame()));
+  if (!traced || repeats_) {
+    hint_ = "flood";
+    complain(
+        fmt::format("emulate() cannot carry out the store at {:08X}h to guest-physical {:X}h, a page {}: "
+                    "map it writable, and return retry()",
+                    guest.real().eip, physical->value,
+                    traced ? "that you trace still, although written() has named all of it"
+                           : "of RAM that you do not trace"));
+    return Outcome::stop(complaint());
+  }
+  const u32 whole[] = {static_cast<u32>(physical->frame()) << 12, static_cast<u32>(kPageSize)};
+  ask(Hook::Written, whole, sizeof whole);
+  return complaint().empty() ? Outcome::retry() : Outcome::stop(complaint());
 }
 
 // ---- what it asks for

@@ -25,10 +25,13 @@ class ShadowBridge final : public TrapSession {
   /// The last-level entry that the student's tables have for `address`, 0 if none.
   u32 entry(LinearAddr address) const;
   const MonitorFrames& frames() const { return frames_; }
+  /// The hint that goes with complaint(), if there is one.
+  std::string_view complaint_hint() const { return hint_; }
 
  private:
   Outcome carry_out(const EmulationRow& row, const Decoded& d) override;
   Outcome page_fault(const exits::MonitorEntry& e) override;
+  Outcome emulate_access(LinearAddr address);
   bool serve_guest(Frame& call, std::vector<u8>& payload) override;
 
   void note_written(GuestPhys address, u64 bytes);
@@ -44,6 +47,7 @@ class ShadowBridge final : public TrapSession {
   /// The same fault again and again is an entry that was never made.
   u32 last_address_ = 0, last_eip_ = 0;
   unsigned repeats_ = 0;
+  std::string_view hint_;
 };
 
 }  // namespace ringside::labs

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "cpu/host_error.h"
+#include "labs/framework/starter.h"
 
 namespace ringside::labs {
 namespace {
@@ -105,20 +106,21 @@ std::string Workshop::build_monitor(const std::vector<std::string>& sources) {
   return compile(std::move(command));
 }
 
-std::string Workshop::build_guest(const std::vector<std::string>& sources,
-                                  const std::vector<std::string>& staff, Entry entry) {
-  const std::string begin = entry == Entry::Paravirtual ? "paravirtual" : "start";
-  const std::string script = entry == Entry::Paravirtual ? "paravirtual" : "link";
-  fs::create_directories(folder_ / "guest");
-  std::vector<std::string> files = sources;
-  for (const auto& file : fs::directory_iterator(labs_folder() / "guest"))
-    fs::copy_file(file.path(), folder_ / "guest" / file.path().filename(),
-                  fs::copy_options::overwrite_existing);
-  files.insert(files.begin(), "guest/" + begin + ".S");
-  for (const std::string& name : staff) {
-    fs::copy_file(lab_.folder / name, folder_ / "guest" / name, fs::copy_options::overwrite_existing);
-    if (fs::path(name).extension() != ".h") files.push_back("guest/" + name);
-  }
+std::string Workshop::build_guest() {
+  const fs::path guest = folder_ / "guest";
+  fs::create_directories(guest);
+  std::string script;
+  std::vector<std::string> sources;
+  const auto take = [&](const fs::path& file) {
+    const std::string name = file.filename();
+    fs::copy_file(file, guest / name, fs::copy_options::overwrite_existing);
+    if (is_guest_source(name)) sources.push_back("guest/" + name);
+    if (file.extension() == ".ld") script = "guest/" + name;
+  };
+  for (const std::string& name : lab_.guest) take(labs_folder() / "guest" / name);
+  if (script.empty()) throw HostError(fmt::format("{}: \"guest\" of lab.json has no .ld file", lab_.name));
+  for (const fs::path& file : guest_files_of(lab_)) take(file);
+  std::copy_if(lab_.files.begin(), lab_.files.end(), std::back_inserter(sources), is_guest_source);
   std::vector<std::string> command{"gcc",
                                    "-m32",
                                    "-march=i386",
@@ -138,13 +140,13 @@ std::string Workshop::build_guest(const std::vector<std::string>& sources,
                                    "-Wall",
                                    "-Iguest",
                                    "-Iapi",
-                                   "-Wl,-Tguest/" + script + ".ld",
+                                   "-Wl,-T" + script,
                                    "-Wl,--build-id=none",
                                    "-Wl,-z,noexecstack",
                                    "-Wl,--no-warn-rwx-segments",
                                    "-o",
                                    "out/guest.elf"};
-  command.insert(command.end(), files.begin(), files.end());
+  command.insert(command.end(), sources.begin(), sources.end());
   return compile(std::move(command));
 }
 

@@ -21,11 +21,9 @@ class Workshop {
 
   /// Both say what the compiler said, empty for success; what they built is `out/monitor` or `out/guest.elf`.
   std::string build_monitor(const std::vector<std::string>& sources);
-  /// 32-bit freestanding, linked at 1 MiB with labs/guest/; the student's sources and the lab's own
-  /// (`staff`). What it begins with is guest/start.S, or guest/paravirtual.S.
-  enum class Entry { Multiboot, Paravirtual };
-  std::string build_guest(const std::vector<std::string>& sources, const std::vector<std::string>& staff = {},
-                          Entry entry = Entry::Multiboot);
+  /// 32-bit freestanding, from the .c and .S files: the student's, those that lie beside lab.json, and those
+  /// of labs/guest/ that lab.json names, with the linker script among them.
+  std::string build_guest();
 
   std::filesystem::path program_output() const { return folder_ / "output.txt"; }
   std::string program_output_text() const;  ///< what the student's program printed, shortened

@@ -1,4 +1,4 @@
-/* What a guest in C has: ports and the debug console. No C library. */
+/* What a guest in C has: ports, the debug console, and the few functions of lab.c. No C library. */
 #ifndef LABS_GUEST_LAB_H
 #define LABS_GUEST_LAB_H
 
@@ -18,5 +18,14 @@ static inline u8 in8(u16 port) {
 static inline void out32(u16 port, u32 value) {
   __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port) : "memory");
 }
+
+void *memset(void *to, int value, __SIZE_TYPE__ count);
+void *memcpy(void *to, const void *from, __SIZE_TYPE__ count);
+
+/* "what 123" and the end of the line, by tell(), which is in the lab's main.c. */
+void say(const char *what, u32 value);
+void tell(const char *text, u32 bytes);
+/* The number behind "key=" in a command line; 0 if there is none. */
+u32 option(const char *line, const char *key);
 
 #endif

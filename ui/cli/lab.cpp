@@ -9,6 +9,7 @@
 #include "cpu/host_error.h"
 #include "labs/framework/formats.h"
 #include "labs/framework/grade.h"
+#include "labs/framework/starter.h"
 #include "ui/cli/lab_commands.h"
 #include "ui/cli/lab_table.h"
 #include "ui/cli/tables.h"
@@ -46,41 +47,6 @@ int lab_list(const LabOptions& o) {
 
 namespace {
 
-bool is_kind(const fs::path& file, std::initializer_list<const char*> extensions) {
-  return std::any_of(extensions.begin(), extensions.end(),
-                     [&](const char* e) { return file.extension() == e; });
-}
-
-/// The headers that a file of the student's includes, and those that they include: to read, and for an
-/// editor. What is compiled against is the lab's own copy.
-void copy_headers(const fs::path& source, const fs::path& folder) {
-  static constexpr std::string_view kInclude = "#include \"ringside/";
-  const std::string text = read_file(source);
-  for (std::size_t at = 0; (at = text.find(kInclude, at)) != std::string::npos;) {
-    at += kInclude.size();
-    const std::string name = text.substr(at, text.find('"', at) - at);
-    const fs::path header = labs_folder() / "api" / "ringside" / name;
-    if (!fs::exists(header) || fs::exists(folder / "ringside" / name)) continue;
-    fs::create_directories(folder / "ringside");
-    fs::copy_file(header, folder / "ringside" / name);
-    copy_headers(header, folder);
-  }
-}
-
-/// What lies around the student's own files when they are built.
-void copy_surroundings(const Definition& lab, const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(lab.folder))
-    if (is_kind(entry.path(), {".c", ".h", ".S"})) {
-      fs::copy_file(entry.path(), folder / entry.path().filename());
-      copy_headers(entry.path(), folder);
-    }
-  for (const std::string& file : lab.files) copy_headers(folder / file, folder);
-  const bool guest = std::any_of(lab.files.begin(), lab.files.end(), [](const fs::path& file) {
-    return is_kind(file, {".c", ".S"});
-  });
-  if (guest) fs::copy(labs_folder() / "guest", folder / "guest", fs::copy_options::recursive);
-}
-
 /// What makes the command of the handouts work in this shell, if it does not.
 std::string how_to_call() {
   const fs::path self = fs::read_symlink("/proc/self/exe");
@@ -97,15 +63,9 @@ std::string how_to_call() {
 int lab_start(const LabOptions& o) {
   const Definition lab = find_lab(o.name);
   const fs::path folder = o.folder.empty() ? lab.name : o.folder;
-  if (fs::exists(folder) && !fs::is_empty(folder))
-    throw HostError(fmt::format("{} exists and is not empty; name another folder", folder.string()));
-  fs::create_directories(folder);
-  fs::copy(lab.folder / "starter", folder, fs::copy_options::recursive);
-  for (const char* page : {"README.md", "SPEC.md"}) fs::copy_file(lab.folder / page, folder / page);
-  copy_surroundings(lab, folder);
   const char* user = std::getenv("USER");
   const std::string student = !o.student.empty() ? o.student : user && *user ? user : "student";
-  write_file(folder / "student.txt", student + "\n");
+  lay_out(lab, folder, student);
   const std::string own = assignment(lab, folder, student);
   fmt::print("{}: {}\n\n{}\n\n", lab.name, lab.title, wrap(lab.question, output_style().width, 0));
   if (!lab.prediction.empty())
@@ -129,11 +89,13 @@ int lab_check(const LabOptions& o) {
         fmt::format("{} is no folder; begin with: ringside lab start {}", folder.string(), lab.id));
   const std::vector<Grade> grades = grade(lab, {.submissions = {folder}, .student = o.student});
   const Grade& g = grades.front();
+  const std::string farewell = conclude(lab, folder, g);
   if (o.json) {
     fmt::print("{}", to_json(g));
   } else {
     const std::string own = assignment(lab, folder, g.student);
-    fmt::print("{}{}", grade_table(lab, g, output_style()), own.empty() ? "" : "\n" + own + "\n");
+    fmt::print("{}{}{}", grade_table(lab, g, output_style()), own.empty() ? "" : "\n" + own + "\n",
+               farewell.empty() ? "" : "\n" + farewell);
   }
   return g.points() == g.most() ? 0 : 1;
 }

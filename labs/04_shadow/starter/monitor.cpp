@@ -7,7 +7,7 @@ namespace {
 
 class MyPager final : public ShadowMonitor {
  public:
-  /// Power-on, and each MOV to CR0, CR3 or CR4. Step 1: a fresh frame as the root is enough. Step 9: find the
+  /// Power-on, and each MOV to CR0, CR3 or CR4. Step 1: a fresh frame as the root is enough. Step 10: find the
   /// root that you had for this CR3.
   void paging_changed(ShadowVm& vm) override { (void)vm; }
 
@@ -19,10 +19,10 @@ class MyPager final : public ShadowMonitor {
     return not_handled();
   }
 
-  /// Step 5: the guest has changed the entry of this address.
+  /// Step 6: the guest has changed the entry of this address.
   void invlpg(ShadowVm& vm, u32 linear) override { (void)vm, (void)linear; }
 
-  /// Step 8: a store of the guest's into a page that you trace has been carried out.
+  /// Step 9: a store of the guest's into a page that you trace has been carried out.
   void written(ShadowVm& vm, u32 guest_physical, u32 bytes) override {
     (void)vm, (void)guest_physical, (void)bytes;
   }

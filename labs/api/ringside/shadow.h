@@ -41,7 +41,9 @@ class ShadowMonitor : public Monitor {
   /// fault(kPF, error): the guest's own tables deny it (a true fault); or emulate().
   virtual Outcome page_fault(ShadowVm&, u32 linear, u32 error) = 0;
   virtual void invlpg(ShadowVm&, u32 linear) = 0;
-  /// `bytes` from this guest-physical address on, in one traced page, have changed.
+  /// `bytes` from this guest-physical address on, in one traced page, have changed. All 4096: emulate()
+  /// cannot carry out the store (PUSH, CALL), so the page is no page table now; stop tracing it and let the
+  /// guest write.
   virtual void written(ShadowVm&, u32 /*guest_physical*/, u32 /*bytes*/) {}
 
   Outcome on(Vm&, const Exit&) final;

@@ -1,6 +1,7 @@
-/* From the monitor to C, paravirtually. There is little to do: we are entered in ring 1 with paging on, RAM mapped where
- * the notes below ask for it, and a stack. */
-#include "guests/kernel/machine/paravirtual.h"
+/* From the monitor to C, paravirtually. There is little to do: we are entered in ring 1 with paging on, RAM mapped from
+ * PARAVIRTUAL_BASE up (the notes ask for it), and a stack. The C flags define PARAVIRTUAL_BASE; 0 makes linear addresses
+ * guest-physical ones. */
+#include "hypervisor/abi/paravirtual.h"
 
   .section .note.ringside, "a", @note
 .macro note type, value
@@ -10,7 +11,7 @@
   .long \value
 .endm
   note RS_NOTE_ENTRY, paravirtual_start
-  note RS_NOTE_VIRT_BASE, KERNEL_BASE
+  note RS_NOTE_VIRT_BASE, PARAVIRTUAL_BASE
   note RS_NOTE_HYPERCALL_PAGE, hypercall_page
 
   .text
@@ -18,9 +19,9 @@
 paravirtual_start:
   cld
   push %esi                     /* struct rs_start_info * */
-  call paravirtual_main         /* paravirtual_cpu.c; does not return */
+  call paravirtual_main         /* does not return */
 
-  .balign PAGE_BYTES
+  .balign 4096
   .global hypercall_page
 hypercall_page:                 /* the monitor writes the stubs */
-  .skip PAGE_BYTES
+  .skip 4096
