@@ -106,6 +106,8 @@ TEST_CASE("bad words are refused with a suggestion where one is near") {
       {"run hello --seconds soon", "seconds"},
       {"run hello --append", "append"},
       {"compare hello --json --csv", "csv"},
+      {"run hello --keys 'c<F13>'", "'<' takes more than one key"},
+      {"run hello --keys a --type b", "one prompt"},
       {"run hello --io rnig", "Did you mean 'ring'?"},
       {"run hello --mode trap --io passthrough", "I/O-MMU"},
       {"sweep diskio", "--vary"},
@@ -167,6 +169,8 @@ TEST_CASE("files that cannot be a guest are refused, naming file and reason") {
                                  }),
                 "overlap");
   check_refused("run -m 1 kernel", "-m");
+  for (const char* command : {"run", "compare", "sweep --vary n=1,2"})
+    check_refused(std::string(command) + " hello --initrd /nonexistent/modules", "cannot be opened");
 }
 
 TEST_CASE("boot sectors need their signature and disks whole sectors") {

@@ -154,7 +154,8 @@ int sweep_command(const SweepCommand& given) {
               mode,
               options,
               given.paravirtual_kernel,
-              given.disk};
+              given.disk,
+              given.initrd};
       job.options.command_line = command_line(given.append, variations, point);
       for (std::size_t i = 0; i < variations.size(); ++i)
         set_option(job.options, variations[i].name, point[i]);

@@ -12,12 +12,15 @@ namespace ringside::cli {
 
 std::map<std::string, RunReport> run_jobs(const std::vector<Job>& jobs, unsigned threads,
                                           bool show_progress) {
-  using Files = std::array<std::string, 3>;
-  const auto files_of = [](const Job& job) { return Files{job.guest, job.paravirtual_file, job.disk_file}; };
+  using Files = std::array<std::string, 4>;
+  const auto files_of = [](const Job& job) {
+    return Files{job.guest, job.paravirtual_file, job.disk_file, job.module_files};
+  };
   std::map<Files, GuestSource> sources;
   for (const Job& job : jobs)
     if (!sources.contains(files_of(job)))
-      sources.emplace(files_of(job), find_guest(job.guest, job.paravirtual_file, job.disk_file));
+      sources.emplace(files_of(job),
+                      find_guest(job.guest, job.paravirtual_file, job.disk_file, job.module_files));
   std::vector<RunReport> reports(jobs.size());
   std::atomic<std::size_t> next{0}, finished{0};
   const auto work = [&] {

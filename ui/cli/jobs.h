@@ -12,7 +12,7 @@ struct Job {
   std::string guest;  ///< name or file
   Mode mode = Mode::Native;
   RunOptions options;
-  std::string paravirtual_file, disk_file;  ///< as for find_guest()
+  std::string paravirtual_file, disk_file, module_files;  ///< as for find_guest()
 };
 
 /// Each job has its own machine, so that neither their order nor `threads` (0 = one per processor) changes a

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "cpu/host_error.h"
@@ -16,15 +17,38 @@ constexpr std::string_view kKeys =
     "1234567890-=\b\tqwertyuiop[]\r asdfghjkl;'` \\zxcvbnm,./";
 constexpr u8 kSpace = 0x39, kReleased = 0x80;
 
+struct NamedKey {
+  std::string_view name;
+  u8 code;
+};
+constexpr NamedKey kNamedKeys[] = {
+    {"<F1>", 0x3B}, {"<F2>", 0x3C},   {"<F3>", 0x3D},    {"<F4>", 0x3E},  {"<F5>", 0x3F},
+    {"<F6>", 0x40}, {"<F7>", 0x41},   {"<F8>", 0x42},    {"<F9>", 0x43},  {"<F10>", 0x44},
+    {"<Up>", 0x48}, {"<Down>", 0x50}, {"<Enter>", 0x1C}, {"<Esc>", 0x01},
+};
+
 u8 scan_code(char c) {
   if (c == ' ') return kSpace;
   const auto at = kKeys.find(c == '\n' ? '\r' : c);
   if (at == std::string_view::npos)
-    throw HostError(
-        fmt::format("--keys: '{}' takes more than one key; small letters, digits and -=[];'`\\,./ do "
-                    "not",
-                    c));
+    throw HostError(fmt::format(
+        "--keys: '{}' takes more than one key; small letters, digits, -=[];'`\\,./ and names like "
+        "<F1> or <Enter> do not",
+        c));
   return static_cast<u8>(at + 1);
+}
+
+/// "c<Enter>" as scan codes. Throws HostError for what is no key.
+std::vector<u8> scan_codes(std::string_view keys) {
+  std::vector<u8> codes;
+  while (!keys.empty()) {
+    const auto named = std::find_if(std::begin(kNamedKeys), std::end(kNamedKeys),
+                                    [&](const NamedKey& key) { return keys.starts_with(key.name); });
+    const bool found = named != std::end(kNamedKeys);
+    codes.push_back(found ? named->code : scan_code(keys.front()));
+    keys.remove_prefix(found ? named->name.size() : 1);
+  }
+  return codes;
 }
 
 std::string screen_text(VirtualMachine& vm) {
@@ -44,16 +68,16 @@ Operator::Operator(OperatorOptions options)
   if (!options_.type.empty() && !options_.keys.empty())
     throw HostError("--type and --keys exclude each other: a guest has one prompt");
   for (const std::string& line : options_.keys) {
-    for (char c : line) scan_code(c);
+    scan_codes(line);
     lines_.push_back(line);
   }
 }
 
 void Operator::type(VirtualMachine& vm, const std::string& line) {
   if (options_.keys.empty()) return vm.host().machine.type(line + '\r');
-  for (char c : line) {
-    vm.host().machine.press_key(scan_code(c));
-    vm.host().machine.press_key(scan_code(c) | kReleased);
+  for (u8 code : scan_codes(line)) {
+    vm.host().machine.press_key(code);
+    vm.host().machine.press_key(code | kReleased);
   }
 }
 
@@ -69,8 +93,11 @@ bool Operator::step(VirtualMachine& vm) {
     return console.size() > seen_ && console.find(text, seen_) != std::string::npos;
   };
   if (!lines_.empty()) {
-    if (printed(options_.prompt)) {
+    const bool shown = !options_.keys.empty() && screen_ != screen_seen_ &&
+                       screen_.find(options_.prompt) != std::string::npos;
+    if (shown || printed(options_.prompt)) {
       seen_ = console.size();
+      screen_seen_ = screen_;
       type(vm, lines_.front());
       lines_.pop_front();
     }

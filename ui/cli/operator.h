@@ -12,7 +12,8 @@ namespace ringside::cli {
 
 /// Each line is typed once, in order, when the guest has printed `prompt` since the line before: at the
 /// serial console, with a carriage return behind it, or, as `keys`, key by key at the PS/2 keyboard, as it
-/// is.
+/// is; keys without a character are written <F1> to <F10>, <Enter>, <Esc>, <Up>, <Down>. Who types keys looks
+/// for the prompt on the screen, too.
 struct OperatorOptions {
   std::string prompt;
   std::vector<std::string> type, keys;  ///< one of them at most
@@ -37,7 +38,7 @@ class Operator final : public Watcher {
   std::deque<std::string> lines_;
   std::size_t seen_ = 0;  ///< bytes of the console when the last line was typed
   bool satisfied_ = false;
-  std::string screen_;
+  std::string screen_, screen_seen_;  ///< now, and when the last line was typed
 };
 
 }  // namespace ringside::cli

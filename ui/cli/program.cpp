@@ -181,9 +181,10 @@ int program(int argc, const char* const* argv) {
       ->type_name("LINE")
       ->allow_extra_args(false);
   run_app
-      .add_option(
-          "--keys", run.attend.keys,
-          "the same, at the keyboard and without a return; may be repeated, but not together with --type")
+      .add_option("--keys", run.attend.keys,
+                  "the same, at the keyboard and without a return, for example c<Enter> or <F1>; may be "
+                  "repeated, but not "
+                  "together with --type")
       ->type_name("KEYS")
       ->allow_extra_args(false);
   run_app
