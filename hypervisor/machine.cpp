@@ -34,7 +34,8 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
       virtio_block(clock, IrqLine(pic, RS_IRQ_VIRTIO_BLOCK), dma, config.disk),
       virtio_console(clock, IrqLine(pic, RS_IRQ_VIRTIO_CONSOLE), dma, uart, console),
       virtio_net(clock, IrqLine(pic, RS_IRQ_VIRTIO_NET), dma, config.network),
-      lance(clock, IrqLine(pic, RS_IRQ_LANCE), dma, config.network) {
+      lance(clock, IrqLine(pic, RS_IRQ_LANCE), dma, config.network),
+      cards{VirtioPci(virtio_block), VirtioPci(virtio_console), VirtioPci(virtio_net)} {
   const auto at = [this](DeviceId id) -> Device*& { return table_[static_cast<std::size_t>(id)]; };
   at(DeviceId::Pic) = &pic;
   at(DeviceId::Pit) = &pit;
@@ -67,6 +68,19 @@ Machine::Devices::Devices(const MachineConfig& config, Clock& clock, const Dma& 
       port_index_[kPortMap[row].first + i] = static_cast<u8>(row + 1);
   for (std::size_t id = 0; id < table_.size(); ++id)
     for (const Device* device : timed()) timed_[id] |= table_[id] == device;
+  plug_cards(config.cards);
+}
+
+void Machine::Devices::plug_cards(const PciCards& wanted) {
+  const bool plugged[] = {wanted.block, wanted.console, wanted.net};
+  PicPair::State levels = pic.state();
+  for (std::size_t i = 0; i < cards.size(); ++i) {
+    if (!plugged[i] || !cards[i].present()) continue;
+    const PciSlot& slot = kPciMap[i].slot;
+    pci.plug(cards[i], slot);
+    levels.chip[slot.irq / 8].elcr |= static_cast<u8>(1u << slot.irq % 8);  // as firmware does for PCI
+  }
+  pic.restore(levels);
 }
 
 void Machine::Devices::update_deadline() {
@@ -93,6 +107,7 @@ Machine::Devices::State Machine::Devices::save() const {
           .virtio_console = virtio_console.state(),
           .virtio_net = virtio_net.state(),
           .lance = lance.state(),
+          .cards = {cards[0].state(), cards[1].state(), cards[2].state()},
           .pci = pci.state(),
           .console_bytes = console.text().size()};
 }
@@ -113,6 +128,7 @@ void Machine::Devices::restore(const State& s) {
   virtio_console.restore(s.virtio_console);
   virtio_net.restore(s.virtio_net);
   lance.restore(s.lance);
+  for (std::size_t i = 0; i < cards.size(); ++i) cards[i].restore(s.cards[i]);
   pci.restore(s.pci);
   console.restore(s.console_bytes);
   pic.restore(s.pic);  // these last: they know the levels of all lines
@@ -134,6 +150,11 @@ Machine::~Machine() = default;
 
 u32 Machine::port_in(u16 port, unsigned size) {
   const PortRange* range = devices_->find(port);
+  if (const auto [card, offset] = range ? Pci::Decoded{} : devices_->pci.decode(port, size); card) {
+    const u32 value = card->read(offset, size);
+    devices_->update_deadline();
+    return value;
+  }
   if (size > 1 && (!range || size > range->width)) {  // as the ISA bus does: one byte after the other
     u32 value = 0;
     for (unsigned i = 0; i < size; ++i) value |= port_in(static_cast<u16>(port + i), 1) << 8 * i;
@@ -147,6 +168,11 @@ u32 Machine::port_in(u16 port, unsigned size) {
 
 void Machine::port_out(u16 port, u32 value, unsigned size) {
   const PortRange* range = devices_->find(port);
+  if (const auto [card, offset] = range ? Pci::Decoded{} : devices_->pci.decode(port, size); card) {
+    card->write(offset, value & ones(size), size);
+    devices_->update_deadline();
+    return;
+  }
   if (size > 1 && (!range || size > range->width)) {
     for (unsigned i = 0; i < size; ++i) port_out(static_cast<u16>(port + i), value >> 8 * i & 0xFF, 1);
     return;

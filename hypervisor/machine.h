@@ -19,12 +19,18 @@
 
 namespace ringside {
 
+/// What helps a guest that nobody rebuilt, if it looks for it: the ring devices as cards on the PCI bus.
+struct PciCards {
+  bool block = false, console = false, net = false;  ///< block and net: if there is a disk, a network
+};
+
 struct MachineConfig {
   std::shared_ptr<BlockBackend> disk;  ///< nullptr = no disk
   std::shared_ptr<BlockBackend> second_disk;
   std::shared_ptr<NetworkPort> network;  ///< nullptr = no network card
   std::string console_input;             ///< typed at the serial console from the start
   bool apic = false;                     ///< a local APIC and an I/O APIC beside the 8259 pair
+  PciCards cards;
 };
 
 class Machine {

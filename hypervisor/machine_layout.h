@@ -20,6 +20,7 @@
 #include "hypervisor/devices/virtio_block.h"
 #include "hypervisor/devices/virtio_console.h"
 #include "hypervisor/devices/virtio_net.h"
+#include "hypervisor/devices/virtio_pci.h"
 #include "hypervisor/machine.h"
 
 namespace ringside {
@@ -70,6 +71,18 @@ inline constexpr IrqAssignment kIrqMap[] = {
     {RS_IRQ_LANCE, DeviceId::Lance, "network card"},
 };
 
+/// The cards that the PCI bus may have. INTA# of each shares its line, level-triggered, with the same device
+/// over MMIO; its ports are where the guest wants them, these are the firmware's choice.
+struct CardAssignment {
+  DeviceId device;
+  PciSlot slot;
+};
+inline constexpr CardAssignment kPciMap[] = {
+    {DeviceId::VirtioBlock, {.number = 4, .ports = 0xC000, .irq = RS_IRQ_VIRTIO_BLOCK}},
+    {DeviceId::VirtioConsole, {.number = 5, .ports = 0xC080, .irq = RS_IRQ_VIRTIO_CONSOLE}},
+    {DeviceId::VirtioNet, {.number = 6, .ports = 0xC100, .irq = RS_IRQ_VIRTIO_NET}},
+};
+
 struct PortRange {
   u16 first, count;
   u8 width;  ///< widest access that the device takes in one piece; wider ones arrive byte by byte
@@ -100,7 +113,7 @@ inline constexpr PortRange kPortMap[] = {
     {0x4D0, 2, 1, DeviceId::Pic, 4, "interrupt edge/level control"},
     {0xCF8, 8, 4, DeviceId::Pci, 0, "PCI configuration"},
 };
-/// No device has a port from here up.
+/// No device but the PCI cards has a port from here up.
 inline constexpr unsigned kPortSpace = 0xD00;
 
 struct MemoryRange {
@@ -143,6 +156,7 @@ struct Machine::Devices {
   VirtioConsole virtio_console;
   VirtioNet virtio_net;
   Lance lance;
+  std::array<VirtioPci, std::size(kPciMap)> cards;  ///< of kPciMap; plugged in if the machine is to have them
   Pci pci;
 
   /// What a snapshot keeps of the devices. Disks' contents, the console's text and what is
@@ -166,6 +180,7 @@ struct Machine::Devices {
     VirtioConsole::State virtio_console;
     VirtioNet::State virtio_net;
     Lance::State lance;
+    std::array<VirtioPci::State, std::size(kPciMap)> cards;
     Pci::State pci;
     std::size_t console_bytes = 0;
     bool operator==(const State&) const = default;
@@ -198,6 +213,8 @@ struct Machine::Devices {
   }
 
  private:
+  void plug_cards(const PciCards& wanted);
+
   std::array<Device*, static_cast<std::size_t>(DeviceId::kCount)> table_{};
   std::array<bool, static_cast<std::size_t>(DeviceId::kCount)> timed_{};
   std::array<u8, kPortSpace> port_index_{};

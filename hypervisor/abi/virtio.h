@@ -55,6 +55,9 @@
 #define RS_VIRTIO_STATUS_FEATURES_OK 8
 #define RS_VIRTIO_STATUS_NEEDS_RESET 64
 
+#define RS_VIRTIO_BLOCK_FEATURE_SEG_MAX 2 /* pieces of data that a request may have: in the configuration */
+#define RS_VIRTIO_BLOCK_CONFIG_SEG_MAX 12
+#define RS_VIRTIO_BLOCK_FEATURE_FLUSH 9
 #define RS_VIRTIO_NET_FEATURE_MAC 5    /* the station address is in the configuration */
 #define RS_VIRTIO_FEATURE_EVENT_IDX 29 /* used_event and avail_event say when to notify */
 #define RS_VIRTIO_FEATURE_VERSION_1 32

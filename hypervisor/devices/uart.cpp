@@ -81,10 +81,12 @@ u8 Uart::take() {
 }
 
 void Uart::transmit(u8 byte) {
-  if (loopback())
+  if (loopback()) {
     receive(byte);
-  else
+  } else {
     log_.put(byte);
+    state_.spoke_last = true;
+  }
   state_.transmit_interrupt = false;
   state_.transmit_at = clock_.now() + microseconds(kCharacterMicroseconds, clock_.hz());
 }

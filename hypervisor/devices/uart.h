@@ -55,7 +55,8 @@ class Uart final : public Device {
     bool overrun = false, timeout = false, transmit_interrupt = false;
     u8 modem_delta = 0;
     u64 transmit_at = kNoDeadline, timeout_at = kNoDeadline;
-    std::string typed;  ///< not yet received
+    std::string typed;        ///< not yet received
+    bool spoke_last = false;  ///< the guest's last words came out of here, not out of a ring
     bool operator==(const State&) const = default;
   };
 
@@ -70,6 +71,9 @@ class Uart final : public Device {
   void type(std::string_view text);
   /// For the other way to the same terminal: typed text that the guest has not read yet, at most `bytes`.
   std::string take_typed(std::size_t bytes);
+  /// Whether the guest sits at this port or at the other way: where it last printed, it expects an answer.
+  bool in_use() const { return state_.spoke_last; }
+  void other_way_spoke() { state_.spoke_last = false; }
   /// Typed text that the guest has not read yet.
   bool input_waiting() const { return state_.fifo_count || !state_.typed.empty(); }
 

@@ -6,6 +6,7 @@ namespace ringside {
 namespace {
 
 constexpr unsigned kRequests = 0;  // the only queue
+constexpr u64 kFeatures = u64{1} << RS_VIRTIO_BLOCK_FEATURE_SEG_MAX | u64{1} << RS_VIRTIO_BLOCK_FEATURE_FLUSH;
 
 u64 data_bytes(const Virtqueue::Chain& chain) {
   u64 sum = 0;
@@ -16,7 +17,7 @@ u64 data_bytes(const Virtqueue::Chain& chain) {
 }  // namespace
 
 VirtioBlock::VirtioBlock(const Clock& clock, IrqLine irq, const Dma& dma, std::shared_ptr<BlockBackend> disk)
-    : VirtioDevice(clock, irq, dma, RS_VIRTIO_ID_BLOCK, 1), disk_(std::move(disk)) {}
+    : VirtioDevice(clock, irq, dma, RS_VIRTIO_ID_BLOCK, 1, kFeatures), disk_(std::move(disk)) {}
 
 void VirtioBlock::restore(const State& state) {
   restore_transport(state.transport);
@@ -24,8 +25,12 @@ void VirtioBlock::restore(const State& state) {
 }
 
 u32 VirtioBlock::configuration(u32 offset) const {
-  const u64 sectors = disk_->sectors();
-  return offset == 0 ? static_cast<u32>(sectors) : offset == 4 ? static_cast<u32>(sectors >> 32) : 0;
+  switch (offset) {
+    case 0: return static_cast<u32>(disk_->sectors());
+    case 4: return static_cast<u32>(disk_->sectors() >> 32);
+    case RS_VIRTIO_BLOCK_CONFIG_SEG_MAX: return RS_VRING_MAX - 2;  // beside the header and the status
+    default: return 0;
+  }
 }
 
 void VirtioBlock::process() {

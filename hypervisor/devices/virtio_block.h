@@ -37,9 +37,9 @@ class VirtioBlock final : public VirtioDevice {
 
   State state() const { return {transport_state(), requests_}; }
   void restore(const State& state);
+  bool present() const override { return disk_ != nullptr; }
 
  private:
-  bool present() const override { return disk_ != nullptr; }
   u32 configuration(u32 offset) const override;
   void process() override;
   void abandon() override { requests_.clear(); }

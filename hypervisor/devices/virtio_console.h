@@ -1,8 +1,8 @@
 // A terminal behind rings: the virtio console device.
 //
 // Modelled: one port, text out of the transmit queue, typed text into the buffers of the receive queue. It is
-// the same terminal as the serial port's: what was typed goes to whichever of the two has a driver that
-// waits. Simplified: no multiport, no terminal size. Specification: virtio 1.2, section 5.3.
+// the same terminal as the serial port's: what was typed goes to whichever of the two the guest last printed
+// on. Simplified: no multiport, no terminal size. Specification: virtio 1.2, section 5.3.
 #pragma once
 
 #include "hypervisor/devices/uart.h"
@@ -21,10 +21,12 @@ class VirtioConsole final : public VirtioDevice {
   }
   State state() const { return transport_state(); }
   void restore(const State& state) { restore_transport(state); }
+  bool present() const override { return true; }
 
  private:
-  bool present() const override { return true; }
   void process() override;
+  void transmit();
+  void receive();
 
   Uart& serial_;
   ConsoleLog& log_;

@@ -39,6 +39,8 @@ const std::string& VirtioDevice::error() const {
 u32 VirtioDevice::read(u32 offset, unsigned) {
   if (!present()) return 0;  // magic 0: there is no device
   const bool selected = state_.queue_select < count_;
+  static const Virtqueue::State kNoQueue;
+  const Virtqueue::State& q = selected ? queues_[state_.queue_select].state : kNoQueue;
   switch (offset) {
     case RS_VIRTIO_REG_MAGIC: return RS_VIRTIO_MAGIC;
     case RS_VIRTIO_REG_VERSION: return 2;
@@ -49,9 +51,24 @@ u32 VirtioDevice::read(u32 offset, unsigned) {
                  ? static_cast<u32>(features_ >> 32 * state_.device_features_select)
                  : 0;
     case RS_VIRTIO_REG_QUEUE_SIZE_MAX: return selected ? RS_VRING_MAX : 0;
-    case RS_VIRTIO_REG_QUEUE_READY: return selected && queues_[state_.queue_select].state.ready;
+    case RS_VIRTIO_REG_QUEUE_READY: return q.ready;
     case RS_VIRTIO_REG_INTERRUPT_STATUS: return state_.interrupt_status;
     case RS_VIRTIO_REG_STATUS: return state_.status;
+    // What over MMIO can only be written; over PCI it reads back, too.
+    case RS_VIRTIO_REG_DEVICE_FEATURES_SELECT: return state_.device_features_select;
+    case RS_VIRTIO_REG_DRIVER_FEATURES_SELECT: return state_.driver_features_select;
+    case RS_VIRTIO_REG_DRIVER_FEATURES:
+      return state_.driver_features_select < 2
+                 ? static_cast<u32>(state_.driver_features >> 32 * state_.driver_features_select)
+                 : 0;
+    case RS_VIRTIO_REG_QUEUE_SELECT: return state_.queue_select;
+    case RS_VIRTIO_REG_QUEUE_SIZE: return q.size;
+    case RS_VIRTIO_REG_QUEUE_DESC: return static_cast<u32>(q.descriptors);
+    case RS_VIRTIO_REG_QUEUE_DESC + 4: return static_cast<u32>(q.descriptors >> 32);
+    case RS_VIRTIO_REG_QUEUE_DRIVER: return static_cast<u32>(q.available);
+    case RS_VIRTIO_REG_QUEUE_DRIVER + 4: return static_cast<u32>(q.available >> 32);
+    case RS_VIRTIO_REG_QUEUE_DEVICE: return static_cast<u32>(q.used);
+    case RS_VIRTIO_REG_QUEUE_DEVICE + 4: return static_cast<u32>(q.used >> 32);
     default: return offset >= RS_VIRTIO_REG_CONFIG ? configuration(offset - RS_VIRTIO_REG_CONFIG) : 0;
   }
 }

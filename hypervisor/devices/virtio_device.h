@@ -1,4 +1,5 @@
 // What all ring devices share: the registers of virtio over MMIO, its status protocol, interrupts, polling.
+// virtio_pci.h puts the same registers on the PCI bus.
 //
 // Modelled: feature negotiation, up to two queues, notification and interrupts with both kinds of
 // suppression, reset. Instead of being notified a device may look for work by itself (RS_VIRTIO_REG_POLL), as
@@ -35,6 +36,10 @@ class VirtioDevice : public Device {
   u64 deadline() const override { return state_.next_poll; }
   void advance() override;
 
+  u32 id() const { return id_; }  ///< RS_VIRTIO_ID_...
+  unsigned queue_count() const { return count_; }
+  /// Whether the machine has the device at all; if not, its registers read as zero.
+  virtual bool present() const = 0;
   /// What the driver did that broke the device; empty if nothing.
   const std::string& error() const;
   bool driver_ready() const {
@@ -48,8 +53,6 @@ class VirtioDevice : public Device {
   /// `features`: beyond those of the transport.
   VirtioDevice(const Clock& clock, IrqLine irq, const Dma& dma, u32 id, unsigned queues, u64 features = 0);
 
-  /// Whether the machine has the device at all; if not, its registers read as zero.
-  virtual bool present() const = 0;
   /// 32 bits of the device's own configuration, from RS_VIRTIO_REG_CONFIG on.
   virtual u32 configuration(u32 /*offset*/) const { return 0; }
   /// Looks into the queues: the driver has notified, or it is time to poll.

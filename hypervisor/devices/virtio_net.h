@@ -33,9 +33,9 @@ class VirtioNet final : public VirtioDevice {
   u64 refused() const { return refused_; }  ///< chains that were no frame, or no room for one
   State state() const { return {transport_state(), listening_, waiting_, refused_}; }
   void restore(const State& state);
+  bool present() const override { return cable_ != nullptr; }
 
  private:
-  bool present() const override { return cable_ != nullptr; }
   u32 configuration(u32 offset) const override;
   void process() override;
   void abandon() override {

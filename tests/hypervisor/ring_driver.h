@@ -15,7 +15,7 @@ struct RingDriver {
   RingDriver(TestMachine& m, u32 registers, u32 queue = 0, bool event_index = true)
       : m(m), registers(registers) {
     set(RS_VIRTIO_REG_STATUS, 0);
-    for (u32 at = kDescriptors; at < kHeader; at += 8) put(at, u64{0});
+    clear_rings();
     set(RS_VIRTIO_REG_STATUS, RS_VIRTIO_STATUS_ACKNOWLEDGE | RS_VIRTIO_STATUS_DRIVER);
     set(RS_VIRTIO_REG_DRIVER_FEATURES_SELECT, 0);
     set(RS_VIRTIO_REG_DRIVER_FEATURES, event_index ? 1u << RS_VIRTIO_FEATURE_EVENT_IDX : 0);
@@ -31,6 +31,9 @@ struct RingDriver {
     set(RS_VIRTIO_REG_STATUS, get(RS_VIRTIO_REG_STATUS) | RS_VIRTIO_STATUS_DRIVER_OK);
   }
 
+  void clear_rings() {
+    for (u32 at = kDescriptors; at < kHeader; at += 8) put(at, u64{0});
+  }
   u32 get(u32 offset) { return m.machine.mmio_read(GuestPhys(registers + offset), 4); }
   void set(u32 offset, u32 value) { m.machine.mmio_write(GuestPhys(registers + offset), value, 4); }
   template <class T>
@@ -67,6 +70,9 @@ struct RingDriver {
   TestMachine& m;
   u32 registers;
   u16 added = 0;
+
+ protected:
+  explicit RingDriver(TestMachine& m) : m(m), registers(0) {}  ///< for another transport
 };
 
 }  // namespace ringside
