@@ -32,6 +32,7 @@ Host::Host(const HostConfig& config)
               *this),
       cpu(memory, *this, config.cpu),
       walk_caches_(config.walk_caches) {
+  if (config.pv_clock) pv_clock.emplace(*this, machine.dma());
   ledger.set_active(&profile);
   cpu.fpu().control = FpuState::kInitialControl;  // firmware has executed FNINIT
   cpu.fpu().valid = 0;
@@ -94,6 +95,7 @@ void Host::restore(const Accounts& a) {
   settled_ = a.settled;
   slice_end_ = a.slice_end;
   measured_ = a.measured;
+  if (pv_clock) pv_clock->restore(a.pv_clock);
 }
 
 void Host::device_touched() {

@@ -10,6 +10,7 @@
 #include "cpu/cpu.h"
 #include "hypervisor/cost_profile.h"
 #include "hypervisor/machine.h"
+#include "hypervisor/pv_clock.h"
 
 namespace ringside {
 
@@ -41,6 +42,7 @@ struct HostConfig {
   CpuConfig cpu;
   const CostProfile* profile = nullptr;  ///< nullptr = default_cost_profile()
   MachineConfig machine;
+  bool pv_clock = false;  ///< offered to a guest whose CPUID exits
 };
 
 class Host final : public Bus, public Clock {
@@ -53,6 +55,7 @@ class Host final : public Bus, public Clock {
   Ledger ledger;
   Machine machine;
   Cpu cpu;
+  std::optional<PvClock> pv_clock;  ///< none: the guest is not told of one
 
   // Clock: priced events so far, plus the instructions retired since they were last settled.
   u64 now() const override;
@@ -74,8 +77,12 @@ class Host final : public Bus, public Clock {
     Ledger ledger;
     CpuCounters settled;
     u64 slice_end = 0, measured = 0;
+    PvClock::State pv_clock{};
   };
-  Accounts save() const { return {frames.free_frames(), ledger, settled_, slice_end_, measured_}; }
+  Accounts save() const {
+    return {frames.free_frames(), ledger,    settled_,
+            slice_end_,           measured_, pv_clock ? pv_clock->state() : PvClock::State{}};
+  }
   void restore(const Accounts& accounts);
 
  private:

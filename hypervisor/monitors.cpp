@@ -41,8 +41,10 @@ std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& con
                                                           .vpid = config.host.cpu.tlb.tagged,
                                                           .passthrough = config.passthrough});
     case Mode::Kvm:
-      return std::make_unique<KvmMonitor>(
-          host, KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip, .log_dirty_pages = true});
+      return std::make_unique<KvmMonitor>(host,
+                                          KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip,
+                                                                    .log_dirty_pages = true,
+                                                                    .pv_clock = config.host.pv_clock});
   }
   __builtin_unreachable();
 }

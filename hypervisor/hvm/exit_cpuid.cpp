@@ -4,6 +4,7 @@
 // the hypervisors' own convention.
 #include "hypervisor/hvm/guest_cpuid.h"
 #include "hypervisor/hvm/vmx_monitor.h"
+#include "hypervisor/pv_clock.h"
 
 namespace ringside {
 namespace {
@@ -15,7 +16,9 @@ constexpr u32 four(const char* text) {
 
 }  // namespace
 
-CpuidResult guest_cpuid(CpuModel model, u32 leaf, u32 subleaf, u64 apic_base) {
+CpuidResult guest_cpuid(CpuModel model, u32 leaf, u32 subleaf, u64 apic_base, u32 kvm_features) {
+  if (kvm_features && (leaf == kHypervisorLeaf || leaf == kvm_interface::kFeatureLeaf))
+    return kvm_cpuid(leaf, kvm_features);
   if (leaf == kHypervisorLeaf) return {kHypervisorLeaf, four("Ring"), four("side"), four(" HVM")};
   CpuidResult result = cpuid_leaf(model, leaf, subleaf, apic_base);
   if (leaf == 1) result.ecx |= cpuid_feature::kHypervisor;
@@ -25,7 +28,8 @@ CpuidResult guest_cpuid(CpuModel model, u32 leaf, u32 subleaf, u64 apic_base) {
 Outcome VmxMonitor::on(const exits::Cpuid& e) {
   return handle(ExitReason::Cpuid, [&] {
     auto& r = guest().gpr;
-    const CpuidResult result = guest_cpuid(host.cpu.config().model, r[EAX], r[ECX], guest().apic_base);
+    const CpuidResult result = guest_cpuid(host.cpu.config().model, r[EAX], r[ECX], guest().apic_base,
+                                           host.pv_clock ? PvClock::kFeatures : 0);
     r[EAX] = result.eax;
     r[EBX] = result.ebx;
     r[ECX] = result.ecx;

@@ -1,5 +1,6 @@
 // Model-specific registers. There are no MSR bitmaps, so that every RDMSR and WRMSR exits; those of the
-// guest's own processor are carried out on its state, and the time-stamp counter through its offset. Manual:
+// guest's own processor are carried out on its state, the time-stamp counter through its offset, and
+// those that no processor has by the paravirtual clock, if the guest was told of one. Manual:
 // Intel SDM vol. 3 section 26.1.3, vol. 4.
 #include "cpu/msr.h"
 
@@ -16,7 +17,9 @@ Outcome VmxMonitor::on(const exits::Rdmsr& e) {
   return handle(ExitReason::Rdmsr, [&] {
     auto& r = guest().gpr;
     u64 value = guest_tsc();
-    if (r[ECX] != msr::kTsc && !read_msr(host.cpu.config().model, guest(), r[ECX], value))
+    if (const auto paravirtual = host.pv_clock ? host.pv_clock->read_msr(r[ECX]) : std::nullopt)
+      value = *paravirtual;
+    else if (r[ECX] != msr::kTsc && !read_msr(host.cpu.config().model, guest(), r[ECX], value))
       return inject_fault(kNoSuchRegister);
     r[EAX] = static_cast<u32>(value);
     r[EDX] = static_cast<u32>(value >> 32);
@@ -31,6 +34,9 @@ Outcome VmxMonitor::on(const exits::Wrmsr& e) {
     if (r[ECX] == msr::kTsc) {
       vmcs_.tsc_offset += value - guest_tsc();
       write_fields(1);
+      if (host.pv_clock) host.pv_clock->counter_changed(value);
+    } else if (host.pv_clock && host.pv_clock->write_msr(r[ECX], value, guest_tsc())) {
+      // its page has been written
     } else if (!write_msr(host.cpu.config().model, guest(), r[ECX], value)) {
       return inject_fault(kNoSuchRegister);
     } else if (r[ECX] == msr::kApicBase) {

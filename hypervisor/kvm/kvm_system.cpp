@@ -10,9 +10,11 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "cpu/host_error.h"
 #include "hypervisor/abi/ports.h"
+#include "hypervisor/pv_clock.h"
 
 namespace ringside {
 namespace {
@@ -25,6 +27,16 @@ struct CounterRow {
   u32 offset, bucket_size;
 };
 static_assert(sizeof(CounterRow) == 16);
+
+/// kvm_cpuid2, the same way.
+struct CpuidListHead {
+  u32 count, padding;
+};
+struct CpuidList {
+  CpuidListHead head{256, 0};
+  kvm_cpuid_entry2 entry[256]{};
+};
+constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, CpuidListHead);
 
 // Where Intel processors without "unrestricted guest" keep what they need to run real mode: unused
 // guest-physical space right below the firmware's reset vector.
@@ -149,6 +161,15 @@ std::vector<GuestPhys> KvmVirtualMachine::take_dirty_pages() {
 }
 
 std::vector<KvmCounter> KvmVirtualMachine::counters() const { return read_kvm_counters(vm_); }
+
+u32 KvmVirtualMachine::paravirtual_features() const {
+  const auto list = std::make_unique<CpuidList>();
+  if (kvm_ioctl(system_, kGetSupportedCpuid, list.get()) < 0) return 0;
+  const kvm_cpuid_entry2 *begin = list->entry, *end = begin + std::min<u32>(list->head.count, 256);
+  const auto* leaf = std::find_if(
+      begin, end, [](const kvm_cpuid_entry2& e) { return e.function == kvm_interface::kFeatureLeaf; });
+  return leaf == end ? 0 : leaf->eax;
+}
 
 bool host_is_emulated() { return std::getenv("RINGSIDE_EMULATED_HOST") != nullptr; }
 

@@ -42,6 +42,7 @@ class KvmVirtualMachine {
   struct Config {
     bool kernel_irqchip = false;   ///< 8259 pair and 8254 inside the host kernel
     bool log_dirty_pages = false;  ///< where the host cannot, take_dirty_pages() stays empty
+    bool pv_clock = false;         ///< the guest is told of KVM's own
   };
   /// One memory slot per run of RAM; what is left out are devices. Throws HostError.
   KvmVirtualMachine(GuestMemory ram, Config config);
@@ -54,6 +55,8 @@ class KvmVirtualMachine {
   /// Pages written since the last call, ascending. Empty unless they are logged.
   std::vector<GuestPhys> take_dirty_pages();
   std::vector<KvmCounter> counters() const;
+  /// What CPUID says of the host kernel's KVM from leaf 40000001h on (its EAX); 0 if it does not say.
+  u32 paravirtual_features() const;
 
  private:
   struct Slot {

@@ -18,6 +18,7 @@
 #include "hypervisor/devices/clock.h"
 #include "hypervisor/hvm/guest_cpuid.h"
 #include "hypervisor/kvm/kvm_state.h"
+#include "hypervisor/pv_clock.h"
 
 namespace ringside {
 namespace {
@@ -118,9 +119,10 @@ KvmVcpu::~KvmVcpu() {
 
 /// The guest sees the processor that the simulated techniques show it, so that it takes the same decisions.
 void KvmVcpu::set_cpuid(CpuModel model) {
-  List<kvm_cpuid_entry2, 16> list;
+  List<kvm_cpuid_entry2, 17> list;
+  const u32 features = machine_.config().pv_clock ? machine_.paravirtual_features() & PvClock::kFeatures : 0;
   const auto add = [&](u32 leaf) {
-    const CpuidResult r = guest_cpuid(model, leaf, 0);
+    const CpuidResult r = guest_cpuid(model, leaf, 0, 0, features);
     kvm_cpuid_entry2& e = list.entry[list.head.count++];
     e.function = leaf;
     e.eax = r.eax;
@@ -131,6 +133,7 @@ void KvmVcpu::set_cpuid(CpuModel model) {
   add(0);
   for (u32 leaf = 1; leaf <= std::min<u32>(cpuid_leaf(model, 0, 0).eax, 15); ++leaf) add(leaf);
   add(kHypervisorLeaf);
+  if (features) add(kvm_interface::kFeatureLeaf);
   if (kvm_ioctl(vcpu_, kSetCpuid, &list) < 0) kvm_failed("setting CPUID");
 }
 
