@@ -110,6 +110,9 @@ TEST_CASE("bad words are refused with a suggestion where one is near") {
       {"run hello --keys a --type b", "one prompt"},
       {"run hello --io rnig", "Did you mean 'ring'?"},
       {"run hello --mode trap --io passthrough", "I/O-MMU"},
+      {"run hello --pv kvmclokc", "Did you mean 'kvmclock'?"},
+      {"compare hello --pv virtio-blk,virtio-scsi", "unknown paravirtual help 'virtio-scsi'"},
+      {"sweep diskio --vary bs=512 --pv ,", "unknown paravirtual help ''"},
       {"sweep diskio", "--vary"},
       {"sweep diskio --vary bs", "there is no name"},
       {"sweep diskio --vary bs=", "a value is missing"},
@@ -179,6 +182,24 @@ TEST_CASE("boot sectors need their signature and disks whole sectors") {
   check_refused("run hello --disk " + scratch_file("disk.img", std::string(700, 'x')), "512");
   check_refused("run hello -hda " + scratch_file("empty.img", ""), "empty.img");
   check_refused("run hello --disk " + (scratch_folder() / "no.img").string(), "no.img");
+}
+
+TEST_CASE("paravirtual help changes nothing for a guest that does not look for it") {
+  const auto runs = [](const std::string& more) {
+    const ProgramResult result = run_program("compare hello --modes native,trap,hvm --json" + more);
+    CHECK(result.status == 0);
+    return Json::parse(result.out)["runs"];
+  };
+  const Json plain = runs(""), helped = runs(" --pv kvmclock,virtio-console,virtio-blk,virtio-net");
+  REQUIRE(plain.size() == 3);
+  REQUIRE(helped.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) {
+    INFO(helped[i].dump());
+    CHECK(helped[i]["instructions"] == plain[i]["instructions"]);
+    CHECK(helped[i]["exits"] == plain[i]["exits"]);
+    const bool told = helped[i]["reason"].get<std::string>().find("no kvmclock") != std::string::npos;
+    CHECK(told == (helped[i]["mode"] != "hvm"));  // elsewhere the report says why there is none
+  }
 }
 
 TEST_CASE("a paravirtual kernel must be one") {

@@ -174,6 +174,19 @@ std::string parse_io(const std::string& text) {
   return std::string(choose<std::string_view, 5>("way to the devices", text, kWays, kWays));
 }
 
+Paravirtual parse_paravirtual(const std::string& text) {
+  Paravirtual wanted;
+  const std::array<std::string_view, 4> names{"kvmclock", "virtio-blk", "virtio-console", "virtio-net"};
+  const std::array<bool*, 4> switches{&wanted.clock, &wanted.cards.block, &wanted.cards.console,
+                                      &wanted.cards.net};
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size());
+    *choose("paravirtual help", text.substr(at, end - at), names, switches) = true;
+    at = end + 1;
+  }
+  return wanted;
+}
+
 bool parse_switch(std::string_view what, const std::string& text) {
   return choose<bool, 2>(what, text, {"off", "on"}, {false, true});
 }

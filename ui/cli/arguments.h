@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hypervisor/virtual_machine.h"
+#include "ui/cli/runs.h"
 
 namespace ringside::cli {
 
@@ -29,7 +30,8 @@ struct Variation {
   std::vector<std::string> values;
 };
 Variation parse_variation(const std::string& text);
-std::string parse_io(const std::string& text);                      ///< one of the ways to the devices
+std::string parse_io(const std::string& text);           ///< one of the ways to the devices
+Paravirtual parse_paravirtual(const std::string& text);  ///< "kvmclock,virtio-blk"; empty = nothing
 bool parse_switch(std::string_view what, const std::string& text);  ///< "on" or "off"
 
 u16 parse_gdb_port(const std::string& text);              ///< "tcp::1234"

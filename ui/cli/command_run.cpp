@@ -43,6 +43,7 @@ std::vector<std::string> kvm_host_command(const CompareCommand& given) {
   add("--seconds", fmt::format("{}", given.seconds));
   add("--irqchip", given.irqchip);
   add("--io", given.io);
+  add("--pv", given.pv);
   add("--peer", given.peer);
   add("--link", given.link);
   if (given.nat) command.emplace_back("--nat");
@@ -52,6 +53,7 @@ std::vector<std::string> kvm_host_command(const CompareCommand& given) {
 RunOptions options_of(const GuestOptions& given) {
   RunOptions options;
   options.io = parse_io(given.io);
+  options.paravirtual = parse_paravirtual(given.pv);
   if (!given.peer.empty()) options.peer = std::make_shared<GuestSource>(find_guest(given.peer, "", ""));
   if (!given.peer_mode.empty()) options.peer_mode = parse_mode(given.peer_mode);
   options.network.link.bits_per_second = parse_count("--link", given.link);

@@ -30,6 +30,7 @@ struct GuestOptions {
   std::string irqchip = "user";
   bool kvm_host = false;
   std::string io = "pio";
+  std::string pv;               ///< as for parse_paravirtual()
   std::string peer, peer_mode;  ///< empty = see RunOptions
   std::string link = "10G";     ///< bits a second
   bool nat = false;

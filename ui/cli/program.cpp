@@ -70,6 +70,11 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
       ->type_name("pio|mmio|ring|poll|passthrough")
       ->capture_default_str();
   command
+      .add_option("--pv", o.pv,
+                  "help for a guest that looks for it: kvmclock under hvm and kvm, and virtio-console, "
+                  "virtio-blk and virtio-net on the PCI bus")
+      ->type_name("LIST");
+  command
       .add_option("--peer", o.peer, "the guest of a second machine on the same network; netio brings its own")
       ->type_name("GUEST|FILE");
   command.add_option("--peer-mode", o.peer_mode, "the second machine's mode; without it, the first one's")

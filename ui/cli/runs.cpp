@@ -71,6 +71,8 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
   config.host.cpu.tlb = options.tlb;
   config.host.walk_caches = options.walk_caches;
   config.passthrough = options.io == "passthrough";
+  config.host.machine.cards = options.paravirtual.cards;
+  config.host.pv_clock = options.paravirtual.clock;
   config.command_line = options.command_line;
   // A guest that drives a device itself uses the ring. Which driver it takes is said on its command line; a
   // paravirtual kernel has only its own.
@@ -81,6 +83,19 @@ VmConfig vm_config(Mode mode, const GuestSource& source, const RunOptions& optio
 }
 
 namespace {
+
+/// Why a guest that was to have a paravirtual clock was not told of one; empty if it was.
+std::string_view no_pv_clock(Mode mode) {
+  switch (mode) {
+    case Mode::Native: return "no kvmclock: on bare metal there is no hypervisor to ask";
+    case Mode::Trap:
+      return "no kvmclock: a guest looks for it by CPUID, which does not trap outside hardware assistance";
+    case Mode::Para: return "no kvmclock: a kernel built for this hypervisor has a clock of its own";
+    case Mode::Hvm:
+    case Mode::Kvm: return {};
+  }
+  return {};
+}
 
 /// Looks at the machine every so many instructions, until it is done or somebody has had enough.
 template <class Machines>
@@ -111,6 +126,8 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
   if (!machines.ended() && out_of_time)  // the machine knows only of the last step's share
     report.reason.replace(0, watched.why().size(),
                           fmt::format("the budget of {} seconds is spent", patience));
+  if (const auto why = no_pv_clock(report.mode); options.paravirtual.clock && !why.empty())
+    report.reason += fmt::format("{}{}", report.reason.empty() ? "" : ". ", why);
   return report;
 }
 

@@ -9,6 +9,12 @@
 
 namespace ringside::cli {
 
+/// What helps a guest that nobody rebuilt for a hypervisor (`--pv`).
+struct Paravirtual {
+  PciCards cards;
+  bool clock = false;
+};
+
 struct RunOptions {
   u64 ram_bytes = 32u << 20;
   CpuModel cpu = CpuModel::P6;
@@ -20,6 +26,7 @@ struct RunOptions {
   TlbGeometry tlb;
   bool walk_caches = true;
   std::string io = "pio";  ///< how the guest reaches its devices: pio, mmio, ring, poll, passthrough
+  Paravirtual paravirtual;
   /// The guest of a second machine on the same network; nullptr: none, or the guest itself if it needs one.
   std::shared_ptr<const GuestSource> peer;
   std::optional<Mode> peer_mode;  ///< none: the first machine's
