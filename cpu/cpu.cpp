@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cpu/block_cache.h"
-#include "cpu/core.h"
+#include "cpu/noted_core.h"
 
 namespace ringside {
 
@@ -12,11 +12,11 @@ constexpr u32 kAddress20 = 1u << 20;
 }
 
 Cpu::Cpu(MachineMemory& memory, Bus& bus, CpuConfig config)
-    : core_(std::make_unique<Core>(*this, memory, bus, config)) {
+    : core_(std::make_unique<NotedCore>(*this, memory, bus, config)) {
   core_->s = reset_state();
 }
 
-Cpu::~Cpu() = default;
+Cpu::~Cpu() { delete static_cast<NotedCore*>(core_.release()); }
 
 CpuState& Cpu::state() { return core_->s; }
 const CpuState& Cpu::state() const { return core_->s; }

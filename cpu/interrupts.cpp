@@ -12,6 +12,7 @@
 // 25.6.3 and 26.2 (exception bitmap), 28.2.4 (IDT vectoring); vol. 2 (INT n).
 #include "cpu/flags_access.h"
 #include "cpu/memo_access.h"
+#include "cpu/noted_core.h"
 #include "cpu/stack_frame.h"
 
 namespace ringside {
@@ -222,6 +223,8 @@ bool exit_for(Core& core, const Event& e, u32 cr2) {
 
 bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
   constexpr int kMostNested = 16;
+  const Event first = event;
+  const u32 first_cr2 = cr2;
   std::optional<Event> interrupted;  // the event during whose delivery `event` came up
   for (int nested = 0; nested < kMostNested; ++nested) {
     if (may_intercept && intercepted(core, event)) {
@@ -246,14 +249,17 @@ bool deliver(Core& core, Event event, u32 cr2, bool may_intercept) {
       core.vmcs->idt_vectoring = event;
       return exit_for(core, second, core.fault.cr2);
     }
-    if (severity(event) == Severity::DoubleFault && severity(second) != Severity::Benign)
+    if (severity(event) == Severity::DoubleFault && severity(second) != Severity::Benign) {
+      notes(core).shutdown = {first, first_cr2, second, core.fault.cr2};
       return core.exit(exits::TripleFault{});
+    }
     interrupted = event;
     cr2 = core.fault.cr2;
     const bool doubled = makes_double_fault(severity(event), severity(second));
     if (doubled && second.vector == vector::PF && !core.deprivileged) core.s.cr2 = cr2;
     event = doubled ? Event{vector::DF, EventType::HardwareException, true, 0} : second;
   }
+  notes(core).shutdown = {first, first_cr2, event, cr2};
   return core.exit(exits::TripleFault{});
 }
 

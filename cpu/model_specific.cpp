@@ -4,10 +4,10 @@
 // fast system calls.
 // Simplified: PERF and MTRR registers are absent; an MSR that does not exist is #GP.
 // Manual: Intel SDM vol. 2 (CPUID, RDMSR, WRMSR, RDTSC, SYSENTER, SYSEXIT), vol. 4 (MSRs).
-#include "cpu/core.h"
 #include "cpu/cpuid.h"
 #include "cpu/descriptor_access.h"
 #include "cpu/msr.h"
+#include "cpu/noted_core.h"
 
 namespace ringside {
 namespace {
@@ -48,8 +48,10 @@ bool rdmsr(Core& core, u8 length) {
   if (core.non_root()) return core.exit(exits::Rdmsr{length});
   const u32 index = core.s.gpr[ECX];
   u64 value = time_stamp(core);
-  if (index != msr::kTsc && !read_msr(core.config.model, core.s, index, value))
+  if (index != msr::kTsc && !read_msr(core.config.model, core.s, index, value)) {
+    notes(core).missing_msr(index, false);
     return core.raise(vector::GP, 0);
+  }
   core.s.gpr[EAX] = static_cast<u32>(value);
   core.s.gpr[EDX] = static_cast<u32>(value >> 32);
   return true;
@@ -64,7 +66,10 @@ bool wrmsr(Core& core, u8 length) {
     core.s.tsc_adjust += value - time_stamp(core);
     return true;
   }
-  if (!write_msr(core.config.model, core.s, index, value)) return core.raise(vector::GP, 0);
+  if (!write_msr(core.config.model, core.s, index, value)) {
+    notes(core).missing_msr(index, true);
+    return core.raise(vector::GP, 0);
+  }
   if (index == msr::kApicBase) core.bus.apic_base_written(value);
   return true;
 }

@@ -1,7 +1,7 @@
 #include "cpu/snapshot.h"
 
 #include "cpu/block_cache.h"
-#include "cpu/core.h"
+#include "cpu/noted_core.h"
 
 namespace ringside {
 
@@ -16,6 +16,7 @@ struct CpuSnapshot {
   std::optional<TlbModel> tlb_model;
   BlockCache::FetchTranslations fetch;
   std::vector<SilentSensitive> silent;
+  std::vector<CpuNotes::MissingMsr> missing_msrs;
 };
 
 namespace {
@@ -34,7 +35,7 @@ std::shared_ptr<const CpuSnapshot> save(Cpu& cpu) {
   return std::make_shared<const CpuSnapshot>(
       CpuSnapshot{c.s, c.fpu, c.counters, c.deprivileged, c.stop_requested.load(), c.interrupt_line,
                   c.address_mask, c.injected, c.tlb, c.tlb_model ? std::optional(*c.tlb_model) : std::nullopt,
-                  c.blocks->fetch_translations(), c.silent});
+                  c.blocks->fetch_translations(), c.silent, notes(c).missing_msrs});
 }
 
 void restore(Cpu& cpu, const CpuSnapshot& saved) {
@@ -48,6 +49,8 @@ void restore(Cpu& cpu, const CpuSnapshot& saved) {
   c.address_mask = saved.address_mask;
   c.injected = saved.injected;
   c.silent = saved.silent;
+  notes(c).missing_msrs = saved.missing_msrs;
+  notes(c).shutdown.reset();
   c.fault = {};
   c.tlb = saved.tlb;
   if (c.tlb_model) *c.tlb_model = *saved.tlb_model;

@@ -6,6 +6,7 @@
 // Manual: Intel SDM vol. 2 (each instruction), vol. 1 ch. 19 (I/O protection), vol. 3 section 26.1.3
 // (intercepts); Robin & Irvine 2000 (the sensitive instructions).
 #include "cpu/flags_access.h"
+#include "cpu/noted_core.h"
 
 namespace ringside {
 namespace {
@@ -75,6 +76,7 @@ bool sensitive(Core& core, u16 opcode, u8 modrm_reg) {
   if (cpl == 0 || (cpl == 3 && !shows_more)) return true;
   if (traps) return core.raise(vector::GP, 0);
   record_silent(core, opcode, modrm_reg);
+  if (notes(core).before_silent) notes(core).before_silent(opcode, modrm_reg);
   return true;
 }
 

@@ -109,6 +109,7 @@ Machine::Devices::State Machine::Devices::save() const {
           .lance = lance.state(),
           .cards = {cards[0].state(), cards[1].state(), cards[2].state()},
           .pci = pci.state(),
+          .unclaimed = unclaimed,
           .console_bytes = console.text().size()};
 }
 
@@ -130,6 +131,7 @@ void Machine::Devices::restore(const State& s) {
   lance.restore(s.lance);
   for (std::size_t i = 0; i < cards.size(); ++i) cards[i].restore(s.cards[i]);
   pci.restore(s.pci);
+  unclaimed = s.unclaimed;
   console.restore(s.console_bytes);
   pic.restore(s.pic);  // these last: they know the levels of all lines
   io_apic.restore(s.io_apic);
@@ -155,9 +157,13 @@ u32 Machine::port_in(u16 port, unsigned size) {
     devices_->update_deadline();
     return value;
   }
+  if (!range) devices_->unclaimed.count(AddressSpace::Port, port, false);
   if (size > 1 && (!range || size > range->width)) {  // as the ISA bus does: one byte after the other
     u32 value = 0;
-    for (unsigned i = 0; i < size; ++i) value |= port_in(static_cast<u16>(port + i), 1) << 8 * i;
+    for (unsigned i = 0; i < size; ++i) {
+      const u16 at = static_cast<u16>(port + i);
+      value |= (range || devices_->answers(at) ? port_in(at, 1) : 0xFF) << 8 * i;
+    }
     return value;
   }
   if (!range) return ones(size);
@@ -173,8 +179,12 @@ void Machine::port_out(u16 port, u32 value, unsigned size) {
     devices_->update_deadline();
     return;
   }
+  if (!range) devices_->unclaimed.count(AddressSpace::Port, port, true);
   if (size > 1 && (!range || size > range->width)) {
-    for (unsigned i = 0; i < size; ++i) port_out(static_cast<u16>(port + i), value >> 8 * i & 0xFF, 1);
+    for (unsigned i = 0; i < size; ++i) {
+      const u16 at = static_cast<u16>(port + i);
+      if (range || devices_->answers(at)) port_out(at, value >> 8 * i & 0xFF, 1);
+    }
     return;
   }
   if (!range) return;
@@ -193,7 +203,10 @@ u32 Machine::mmio_read(GuestPhys address, unsigned size) {
     return value;
   }
   const MemoryRange* range = find_memory(address);
-  if (!range || !devices_->has(range->device)) return ones(size);
+  if (!range || !devices_->has(range->device)) {
+    devices_->unclaimed.count(AddressSpace::Memory, static_cast<u32>(address.value), false);
+    return ones(size);
+  }
   const u32 offset = static_cast<u32>(address.value - range->first);
   if (range->device == DeviceId::PortWindow) return port_in(static_cast<u16>(offset), size);
   const u32 value = devices_->by_id(range->device)->read(offset, size);
@@ -207,7 +220,10 @@ void Machine::mmio_write(GuestPhys address, u32 value, unsigned size) {
     return devices_->accessed(DeviceId::LocalApic);
   }
   const MemoryRange* range = find_memory(address);
-  if (!range || !devices_->has(range->device)) return;
+  if (!range || !devices_->has(range->device)) {
+    devices_->unclaimed.count(AddressSpace::Memory, static_cast<u32>(address.value), true);
+    return;
+  }
   const u32 offset = static_cast<u32>(address.value - range->first);
   if (range->device == DeviceId::PortWindow) return port_out(static_cast<u16>(offset), value, size);
   devices_->by_id(range->device)->write(offset, value, size);

@@ -22,6 +22,7 @@
 #include "hypervisor/devices/virtio_net.h"
 #include "hypervisor/devices/virtio_pci.h"
 #include "hypervisor/machine.h"
+#include "hypervisor/unclaimed.h"
 
 namespace ringside {
 
@@ -158,6 +159,7 @@ struct Machine::Devices {
   Lance lance;
   std::array<VirtioPci, std::size(kPciMap)> cards;  ///< of kPciMap; plugged in if the machine is to have them
   Pci pci;
+  UnclaimedLog unclaimed;
 
   /// What a snapshot keeps of the devices. Disks' contents, the console's text and what is
   /// on the network's cables are kept by their owners.
@@ -182,6 +184,7 @@ struct Machine::Devices {
     Lance::State lance;
     std::array<VirtioPci::State, std::size(kPciMap)> cards;
     Pci::State pci;
+    UnclaimedLog unclaimed;
     std::size_t console_bytes = 0;
     bool operator==(const State&) const = default;
   };
@@ -200,6 +203,8 @@ struct Machine::Devices {
   const PortRange* find(u16 port) const {
     return port < kPortSpace && port_index_[port] ? &kPortMap[port_index_[port] - 1] : nullptr;
   }
+  /// Somebody decodes this port: a row of the map or a card.
+  bool answers(u16 port) const { return find(port) || pci.decode(port, 1).card; }
   /// Those that act by themselves.
   std::array<Device*, 9> timed() {
     return {&pit, &uart, &ide, &cmos, &virtio_block, &virtio_console, &virtio_net, &lance, &local_apic};

@@ -6,6 +6,7 @@
 
 #include "hypervisor/kvm/kvm_monitor.h"
 #include "hypervisor/sensitive.h"
+#include "hypervisor/trap/trap_monitor.h"
 
 namespace ringside {
 namespace {
@@ -23,16 +24,21 @@ std::vector<SilentInstruction> silent_instructions(VirtualMachine& vm) {
   return result;
 }
 
-std::string explain_silent(const std::vector<SilentInstruction>& silent) {
+std::string explain_silent(const RunReport& report, VirtualMachine& vm) {
   u64 executions = 0;
-  for (const SilentInstruction& s : silent) executions += s.count;
-  const SilentInstruction& first = silent.front();
-  return fmt::format(
+  for (const SilentInstruction& s : report.silent) executions += s.count;
+  std::string text = fmt::format(
       "Sensitive instructions executed silently {} times at {} places, because this processor does not trap "
-      "them. The "
-      "first was {} at {:08X}h{}: it {}.",
-      executions, silent.size(), first.mnemonic, first.eip,
-      first.symbol.empty() ? "" : fmt::format(" ({})", first.symbol), first.what_goes_wrong);
+      "them. ",
+      executions, report.silent.size());
+  const auto* monitor = dynamic_cast<const TrapMonitor*>(&vm.monitor());
+  if (!monitor || !monitor->first_difference())
+    return text + "Each did what it would have done on bare metal.";
+  const SilentDifference& first = *monitor->first_difference();
+  const std::string symbol = symbol_name(vm.image(), first.eip);
+  return text + fmt::format("The first that went wrong was '{}' at {:08X}h{}, after {} instructions: {}.",
+                            first.disassembly, first.eip, symbol.empty() ? "" : " in " + symbol,
+                            first.instruction, first.what);
 }
 
 }  // namespace
@@ -89,7 +95,7 @@ RunReport make_report(VirtualMachine& vm, double wall_s) {
   if (vm.mode() == Mode::Trap) report.silent = silent_instructions(vm);
   if (!report.silent.empty()) {
     if (!report.reason.empty()) report.reason += ". ";
-    report.reason += explain_silent(report.silent);
+    report.reason += explain_silent(report, vm);
   }
   if (vm.mode() == Mode::Kvm) report.measured.kvm = static_cast<KvmMonitor&>(vm.monitor()).measurements();
   report.measured.wall_s = wall_s;

@@ -4,6 +4,7 @@
 // Intel SDM vol. 3 section 26.1.3, vol. 4.
 #include "cpu/msr.h"
 
+#include "cpu/notes.h"
 #include "hypervisor/hvm/vmx_monitor.h"
 
 namespace ringside {
@@ -17,10 +18,12 @@ Outcome VmxMonitor::on(const exits::Rdmsr& e) {
   return handle(ExitReason::Rdmsr, [&] {
     auto& r = guest().gpr;
     u64 value = guest_tsc();
-    if (const auto paravirtual = host.pv_clock ? host.pv_clock->read_msr(r[ECX]) : std::nullopt)
+    if (const auto paravirtual = host.pv_clock ? host.pv_clock->read_msr(r[ECX]) : std::nullopt) {
       value = *paravirtual;
-    else if (r[ECX] != msr::kTsc && !read_msr(host.cpu.config().model, guest(), r[ECX], value))
+    } else if (r[ECX] != msr::kTsc && !read_msr(host.cpu.config().model, guest(), r[ECX], value)) {
+      notes(host.cpu).missing_msr(r[ECX], false);
       return inject_fault(kNoSuchRegister);
+    }
     r[EAX] = static_cast<u32>(value);
     r[EDX] = static_cast<u32>(value >> 32);
     return advance(e.length);
@@ -38,6 +41,7 @@ Outcome VmxMonitor::on(const exits::Wrmsr& e) {
     } else if (host.pv_clock && host.pv_clock->write_msr(r[ECX], value, guest_tsc())) {
       // its page has been written
     } else if (!write_msr(host.cpu.config().model, guest(), r[ECX], value)) {
+      notes(host.cpu).missing_msr(r[ECX], true);
       return inject_fault(kNoSuchRegister);
     } else if (r[ECX] == msr::kApicBase) {
       host.machine.set_apic_base(value);

@@ -8,7 +8,7 @@
 #include "cpu/host_error.h"
 #include "cpu/paging.h"
 #include "hypervisor/describe_state.h"
-#include "hypervisor/kvm/disassemble.h"
+#include "hypervisor/disassemble.h"
 #include "hypervisor/kvm/probe.h"
 #include "hypervisor/machine_layout.h"
 

@@ -3,6 +3,7 @@
 #include <cassert>
 
 #include "cpu/msr.h"
+#include "cpu/notes.h"
 #include "hypervisor/trap/operands.h"
 
 namespace ringside {
@@ -272,10 +273,12 @@ Outcome rdmsr(TrapGuest& g, const Decoded& d) {
   g.host.ledger.handled_at();
   auto& r = g.real().gpr;
   u64 value;
-  if (r[ECX] == msr::kTsc)
+  if (r[ECX] == msr::kTsc) {
     value = g.host.now();
-  else if (!read_msr(g.host.cpu.config().model, g.virt, r[ECX], value))
+  } else if (!read_msr(g.host.cpu.config().model, g.virt, r[ECX], value)) {
+    notes(g.host.cpu).missing_msr(r[ECX], false);
     return general_protection(g);
+  }
   r[EAX] = static_cast<u32>(value);
   r[EDX] = static_cast<u32>(value >> 32);
   return Outcome::advance(d.length);
@@ -286,7 +289,10 @@ Outcome wrmsr(TrapGuest& g, const Decoded& d) {
   // The real SYSENTER_CS stays 0, so that SYSENTER faults into the monitor.
   const auto& r = g.real().gpr;
   const u64 value = u64{r[EDX]} << 32 | r[EAX];
-  if (!write_msr(g.host.cpu.config().model, g.virt, r[ECX], value)) return general_protection(g);
+  if (!write_msr(g.host.cpu.config().model, g.virt, r[ECX], value)) {
+    notes(g.host.cpu).missing_msr(r[ECX], true);
+    return general_protection(g);
+  }
   if (r[ECX] == msr::kApicBase) {
     g.host.machine.set_apic_base(value);
     g.real().apic_base = value;  // which CPUID, executed by the guest itself, reports

@@ -2,6 +2,7 @@
 //
 // The frame that the guest's kernel finds shows its own selectors (ring 0 as ring 0) and its own interrupt
 // flag. Manual: Intel SDM vol. 3 sections 6.12 to 6.15; 20.3 for virtual-8086 tasks, 20.1.4 for real mode.
+#include "cpu/notes.h"
 #include "hypervisor/trap/guest.h"
 
 namespace ringside {
@@ -45,6 +46,8 @@ bool makes_double_fault(const Event& first, const Event& second) {
 }  // namespace
 
 bool TrapGuest::deliver(Event event, u32 cr2) {
+  const Event first = event;
+  const u32 first_cr2 = cr2;
   for (;;) {
     host.ledger.count(CostEvent::InjectEvent);
     if (event.vector == vector::PF && event.type == EventType::HardwareException) virt.cr2 = cr2;
@@ -54,7 +57,10 @@ bool TrapGuest::deliver(Event event, u32 cr2) {
     }
     if (!limitation.empty()) return false;
     const bool was_double_fault = event.type == EventType::HardwareException && event.vector == vector::DF;
-    if (was_double_fault && severity(fault.event.vector) != Severity::Benign) return false;
+    if (was_double_fault && severity(fault.event.vector) != Severity::Benign) {
+      notes(host.cpu).shutdown = {first, first_cr2, fault.event, fault.cr2};
+      return false;
+    }
     event = makes_double_fault(event, fault.event)
                 ? Event{.vector = vector::DF, .has_error_code = true, .error_code = 0}
                 : fault.event;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cpu/notes.h"
 #include "hypervisor/boot_machine.h"
 #include "hypervisor/trap/operands.h"
 
@@ -38,6 +39,9 @@ TrapMonitor::TrapMonitor(Host& host, ShadowPolicy policy) : Monitor(host), guest
 
 void TrapMonitor::boot(const Image& image, const std::string& command_line) {
   guest.begin(boot_machine(image, host, command_line));
+  notes(host.cpu).before_silent = [this](u16 opcode, u8 reg) {
+    if (!first_difference_) first_difference_ = silent_difference(guest, opcode, reg);
+  };
 }
 
 // ---- the way in

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "hypervisor/trap/emulate_privileged.h"
+#include "hypervisor/trap/silent_difference.h"
 
 namespace ringside {
 
@@ -29,6 +30,9 @@ class TrapMonitor : public Monitor {
 
   Outcome on(const exits::MonitorEntry&) override;
   Outcome on(const exits::TripleFault&) override;
+
+  /// With instructions that leak: the first one that did otherwise than on bare metal.
+  const std::optional<SilentDifference>& first_difference() const { return first_difference_; }
 
   TrapGuest guest;
   EmulationTable emulations;  ///< change it only before the first entry
@@ -52,6 +56,7 @@ class TrapMonitor : public Monitor {
   Outcome emulate_cut_off();
   bool lies_in_cut_off_part(const Decoded& d);
 
+  std::optional<SilentDifference> first_difference_;
   bool in_exit_ = false;
   bool single_step_ = false;   ///< TF was set before the instruction that is being emulated
   bool triple_fault_ = false;  ///< an event could not be delivered; comes out as an exit

@@ -1,5 +1,6 @@
 // The BIOS from inside: a boot sector asks its services, in every mode that starts in real mode.
 #include <cstring>
+#include <random>
 
 #include "guests/builtin.h"
 #include "hypervisor/machine_layout.h"
@@ -89,6 +90,58 @@ TEST_CASE("The A20 gate is open after power-on, and closed it wraps addresses ar
     INFO(guest.vm->why());
     CHECK(guest.console() == "11001010");
     CHECK(ending == Ending::Success);
+  }
+}
+
+TEST_CASE("Partition tables that point outside the disk end in an error that the guest sees", "[bios]") {
+  const Image boot = boot_sector("boot_partition");
+  struct Row {
+    const char* what;
+    u32 sectors, lba;
+    u8 head, sector, cylinder;
+    const char* says;
+  };
+  const Row rows[] = {
+      {"the second sector", 100, 1, 0, 2, 0, "LL"},
+      {"the last sector", 100, 99, 1, 37, 0, "LL"},
+      {"one behind the end", 100, 100, 1, 38, 0, "EE"},
+      {"a disk of one sector", 1, 1, 0, 2, 0, "EE"},
+      {"the boot sector itself, on a disk of one sector", 1, 0, 0, 1, 0, "LL"},
+      {"the highest numbers that there are", 100, 0xFFFFFFFF, 255, 0xFF, 0xFF, "EE"},
+      {"no such sector, and address 0", 100, 0, 0, 0, 0, "LE"},
+  };
+  for (const Row& row : rows)
+    for (Mode mode : {Mode::Native, Mode::Trap, Mode::Hvm}) {
+      INFO(row.what << ", " << name(mode));
+      std::vector<u8> disk = disk_with(boot, row.sectors);
+      disk[446 + 1] = row.head;
+      disk[446 + 2] = row.sector;
+      disk[446 + 3] = row.cylinder;
+      std::memcpy(&disk[446 + 8], &row.lba, 4);
+      disk[510] = 0x55;
+      disk[511] = 0xAA;
+      Started guest(boot, disk, mode);
+      CHECK(guest.vm->run({.instructions = 10'000'000}) == Ending::Success);
+      CHECK(guest.console() == row.says);
+    }
+}
+
+TEST_CASE("Random boot sectors end in their own death, in the BIOS or at their budget", "[bios]") {
+  std::mt19937 random(8);
+  for (int i = 0; i < 24; ++i) {
+    std::vector<u8> disk(4 * kSectorBytes);
+    for (u8& byte : disk) byte = static_cast<u8>(random());
+    // So that more than the first instructions get somewhere: calls of the BIOS in between.
+    for (std::size_t at = 16; at < 500; at += 32) disk[at] = 0xCD, disk[at + 1] = random() % 2 ? 0x13 : 0x10;
+    disk[510] = 0x55;
+    disk[511] = 0xAA;
+    for (Mode mode : {Mode::Native, Mode::Trap, Mode::Hvm}) {
+      INFO(i << ", " << name(mode));
+      Started guest(parse_image("random", std::vector<u8>(disk.begin(), disk.begin() + kSectorBytes)), disk,
+                    mode);
+      const Ending ending = guest.vm->run({.instructions = 200'000});
+      CHECK((ending == Ending::Budget || !guest.vm->why().empty() || ending == Ending::Success));
+    }
   }
 }
 

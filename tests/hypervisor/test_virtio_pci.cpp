@@ -204,7 +204,10 @@ TEST_CASE("accesses of the wrong width or to nothing change nothing", "[pci]") {
       // What reads acknowledges nothing but the interrupt status.
       m.machine.port_in(static_cast<u16>(d.base + at), size);
     }
-  CHECK(m.devices().save() == before);
+  auto after = m.devices().save();
+  CHECK(after.unclaimed != before.unclaimed);  // those that reach beyond the card are noted
+  after.unclaimed = before.unclaimed;
+  CHECK(after == before);
 }
 
 TEST_CASE("what was typed goes where the guest last printed", "[pci]") {

@@ -172,8 +172,8 @@ TEST_CASE("files that cannot be a guest are refused, naming file and reason") {
                                  }),
                 "overlap");
   check_refused("run -m 1 kernel", "-m");
-  for (const char* command : {"run", "compare", "sweep --vary n=1,2"})
-    check_refused(std::string(command) + " hello --initrd /nonexistent/modules", "cannot be opened");
+  for (const char* command : {"run hello", "compare hello", "sweep hello --vary n=1,2"})
+    check_refused(std::string(command) + " --initrd /nonexistent/modules", "cannot be opened");
 }
 
 TEST_CASE("boot sectors need their signature and disks whole sectors") {

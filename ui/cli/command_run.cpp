@@ -14,6 +14,7 @@
 #include "ui/cli/tables.h"
 #include "ui/debugger/gdb_server.h"
 #include "ui/model/chrome_trace.h"
+#include "ui/model/diagnosis.h"
 #include "ui/model/report_data.h"
 
 namespace ringside::cli {
@@ -119,9 +120,12 @@ std::string quoted_screen(const std::string& screen, const Style& style) {
 }
 
 void print_run(const RunCommand& given, const GuestSource& source, const RunOptions& options,
-               const RunReport& report, const std::string& screen) {
+               const RunReport& report, const std::string& screen, const model::Diagnosis& diagnosis) {
   if (given.json) {
-    fmt::print("{}\n", dump(run_json(source.name, report)));
+    Json json = run_json(source.name, report);
+    if (!diagnosis.empty() && report.status == RunReport::Status::Failed)
+      json["diagnosis"] = model::diagnosis_json(diagnosis);
+    fmt::print("{}\n", dump(json));
     return;
   }
   const Style style = output_style();
@@ -138,7 +142,7 @@ int run_command(const RunCommand& given) {
   const GuestSource source = source_of(given);
 
   RunReport report;
-  std::string diagnosis;
+  model::Diagnosis diagnosis;
   options.diagnosis = &diagnosis;
   if (given.console && !given.trace.empty()) throw HostError("--trace and --console exclude each other");
   std::string screen;
@@ -167,12 +171,14 @@ int run_command(const RunCommand& given) {
   if (report.status == RunReport::Status::Unavailable)
     throw HostError(fmt::format("mode {}: {}", name(mode), report.reason));
 
+  const bool tell = !given.json && !diagnosis.empty();
   if (given.console && !given.json) {
     if (!report.reason.empty()) fmt::print(stderr, "ringside: {}\n", printable(report.reason));
-    if (report.ending == Ending::Died) fmt::print(stderr, "{}", diagnosis);
+    if (tell && report.ending == Ending::Died) fmt::print(stderr, "{}", model::diagnosis_text(diagnosis));
   } else {
-    print_run(given, source, options, report, screen);
-    if (!given.json && report.status == RunReport::Status::Failed) fmt::print("{}", diagnosis);
+    print_run(given, source, options, report, screen, diagnosis);
+    if (tell && report.status == RunReport::Status::Failed)
+      fmt::print("{}", model::diagnosis_text(diagnosis));
   }
   return static_cast<int>(*report.ending);
 }
@@ -203,7 +209,7 @@ int debug_command(const RunCommand& given) {
     report.reason =
         fmt::format("{} at guest instruction {}", ran_on ? "the budget was spent" : "gdb killed the guest",
                     lane.instructions());
-  print_run(given, source, options, report, {});
+  print_run(given, source, options, report, {}, {});
   return ran_on ? static_cast<int>(*report.ending) : 0;
 }
 

@@ -101,6 +101,8 @@ std::string_view no_pv_clock(Mode mode) {
 template <class Machines>
 RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOptions& options,
                        Watcher* watcher) {
+  model::ExitTrail trail;
+  if (options.diagnosis) trail.follow(watched);  // unless the watcher wants to see every exit itself
   if (watcher) watcher->started(watched);
   const auto start = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
@@ -121,13 +123,16 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
     out_of_budget = limits.instructions == options.limits.instructions;
   }
   RunReport report = make_report(machines, elapsed());
-  if (options.diagnosis && report.status == RunReport::Status::Failed && report.ending != Ending::Failure)
-    *options.diagnosis = model::where_it_stands(watched);
+  const std::string why = watched.why();
+  const bool unexpected = report.status == RunReport::Status::Failed && report.ending != Ending::Failure;
+  if (options.diagnosis && unexpected && wanted) {
+    *options.diagnosis = model::diagnose(watched, trail);
+    options.diagnosis->loop = model::short_loop(watched);
+  }
   if (!machines.ended() && out_of_time)  // the machine knows only of the last step's share
-    report.reason.replace(0, watched.why().size(),
-                          fmt::format("the budget of {} seconds is spent", patience));
-  if (const auto why = no_pv_clock(report.mode); options.paravirtual.clock && !why.empty())
-    report.reason += fmt::format("{}{}", report.reason.empty() ? "" : ". ", why);
+    report.reason.replace(0, why.size(), fmt::format("the budget of {} seconds is spent", patience));
+  if (const auto none = no_pv_clock(report.mode); options.paravirtual.clock && !none.empty())
+    report.reason += fmt::format("{}{}", report.reason.empty() ? "" : ". ", none);
   return report;
 }
 

@@ -7,6 +7,10 @@
 #include "hypervisor/run_report.h"
 #include "ui/model/guest_source.h"
 
+namespace ringside::model {
+struct Diagnosis;  ///< ui/model/diagnosis.h
+}
+
 namespace ringside::cli {
 
 /// What helps a guest that nobody rebuilt for a hypervisor (`--pv`).
@@ -35,7 +39,8 @@ struct RunOptions {
   std::string command_line;
   std::string console_input;
   Limits limits;
-  std::string* diagnosis = nullptr;   ///< receives where a guest stands that did not end well; of one run
+  model::Diagnosis* diagnosis =
+      nullptr;                        ///< receives what a guest that did not end well was doing; of one run
   std::vector<std::string> kvm_host;  ///< mode kvm: the command that prints its report; empty = on this host
 };
 

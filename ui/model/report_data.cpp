@@ -14,6 +14,19 @@ constexpr std::size_t kBuckets = static_cast<std::size_t>(Bucket::kCount);
 /// Ratios and times to so many digits: more would only look precise.
 double rounded(double value, double unit) { return std::round(value / unit) * unit; }
 
+/// Sensitive instructions that executed silently.
+Json silent_json(const std::vector<SilentInstruction>& silent) {
+  Json rows = Json::array();
+  for (const SilentInstruction& s : silent)
+    rows.push_back({{"mnemonic", s.mnemonic},
+                    {"address", s.eip},
+                    {"symbol", s.symbol},
+                    {"count", s.count},
+                    {"first_instruction", s.first_instruction},
+                    {"what_goes_wrong", s.what_goes_wrong}});
+  return rows;
+}
+
 Json run_object(const RunReport& r) {
   Json cycles{{"total", r.cycles.total()}};
   for (std::size_t b = 0; b < kBuckets; ++b)
@@ -45,6 +58,7 @@ Json run_object(const RunReport& r) {
                       {"packets_lost", n.card.dropped},      {"translated", n.translated},
                       {"untranslatable", n.untranslatable},  {"peer", n.peer ? run_object(*n.peer) : Json()}};
   }
+  if (!r.silent.empty()) run["silent"] = silent_json(r.silent);
   run["overhead"] = r.overhead ? Json(rounded(*r.overhead, 1e-4)) : Json();
   run["measured"] = {{"wall_s", rounded(r.measured.wall_s, 1e-6)}, {"mips", rounded(r.measured.mips, 1e-2)}};
   if (r.measured.kvm) run["measured"]["kvm"] = model::kvm_json(*r.measured.kvm);

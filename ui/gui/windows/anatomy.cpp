@@ -6,6 +6,7 @@
 
 #include "hypervisor/cost_profile.h"
 #include "ui/gui/context.h"
+#include "ui/model/diagnosis.h"
 #include "ui/model/source_line.h"
 
 namespace ringside::gui {
@@ -35,21 +36,8 @@ std::string_view why(const ExitReasonInfo& reason, Mode mode) {
 
 /// What the exit is about, in words: the port, the control register, the address, the vector.
 std::string about(const ExitRecord& exit) {
-  switch (exit.reason) {
-    case ExitReason::IoInstruction: return fmt::format(", port {:X}h", exit.detail);
-    case ExitReason::CrAccess: return fmt::format(", CR{}", exit.detail);
-    case ExitReason::Invlpg:
-    case ExitReason::EptViolation:
-    case ExitReason::Mmio:
-    case ExitReason::ShadowPageFault:
-    case ExitReason::ShadowPageTableWrite:
-    case ExitReason::TruePageFault: return fmt::format(", address {:08x}", exit.detail);
-    case ExitReason::Syscall:
-    case ExitReason::ExternalInterrupt:
-    case ExitReason::ExceptionOrNmi:
-    case ExitReason::GuestException: return fmt::format(", vector {:x}h", exit.detail);
-    default: return {};
-  }
+  const std::string detail = model::exit_detail(exit.reason, exit.detail);
+  return detail.empty() ? detail : ", " + detail;
 }
 
 /// The text of the instruction at `eip`, if the windows have it.

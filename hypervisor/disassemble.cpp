@@ -1,4 +1,4 @@
-#include "hypervisor/kvm/disassemble.h"
+#include "hypervisor/disassemble.h"
 
 #include <capstone.h>
 #include <fmt/format.h>
@@ -11,7 +11,8 @@ std::string disassemble(std::span<const u8> bytes, u32 eip, bool code32) {
   cs_insn* instruction = nullptr;
   std::string text;
   if (const std::size_t n = cs_disasm(handle, bytes.data(), bytes.size(), eip, 1, &instruction)) {
-    text = fmt::format("{} {}", instruction->mnemonic, instruction->op_str);
+    text = instruction->mnemonic;
+    if (*instruction->op_str) text += fmt::format(" {}", instruction->op_str);
     cs_free(instruction, n);
   }
   cs_close(&handle);

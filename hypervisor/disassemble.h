@@ -1,4 +1,4 @@
-// One instruction as text, by Capstone, for reports of what the host kernel could not emulate.
+// One instruction as text, by Capstone, for reports.
 #pragma once
 
 #include <span>
