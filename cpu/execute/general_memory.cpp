@@ -18,6 +18,15 @@ bool linear_address(Core& c, Seg seg, u32 offset, u32 bytes, Access access, Line
     linear = LinearAddr(offset);
     return true;
   }
+  // What a kernel keeps at FS or GS: a writable segment of data that grows upwards, in any mode.
+  using namespace access_rights;
+  constexpr u32 kMask = kPresent | kS | kCode | kExpandDownOrConforming | kWritableOrReadable;
+  const SegmentRegister& r = c.s.seg[seg];
+  const u32 last = offset + (bytes - 1);
+  if ((r.access & kMask) == (kPresent | kS | kWritableOrReadable) && last >= offset && last <= r.limit) {
+    linear = LinearAddr(r.base + offset);
+    return true;
+  }
   return segment_address(c, seg, offset, bytes, access, linear);
 }
 
@@ -45,8 +54,12 @@ bool update_general(Insn* i, Core* c) {
   T value;
   if (!linear_address(*c, segment_of(*i), effective_offset(*i, *c), sizeof(T), Access::Write, linear))
     return false;
-  if (!check_writable(*c, linear, sizeof(T), c->user())) return false;
-  if (!read_linear<T>(*c, linear, value, c->user())) return false;
+  if (const u8* p = host_to_write<T>(c, linear.value)) {
+    value = load_host<T>(p);
+  } else if (!check_writable(*c, linear, sizeof(T), c->user()) ||
+             !read_linear<T>(*c, linear, value, c->user())) {
+    return false;
+  }
   c->x.value = value;
   c->x.update_address = linear;
   return true;
