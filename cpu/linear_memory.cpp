@@ -92,19 +92,19 @@ class WalkMemory {
   u64 references_ = 0, hits_ = 0;
 };
 
-TlbEntry* usable_entry(Core& core, LinearAddr address, Access access, bool user) {
-  TlbEntry& entry = core.tlb.entry(address, user);
-  if (entry.page_tag != address.page().value) return nullptr;
-  if (access == Access::Write && !(entry.flags & kTlbWritable)) return nullptr;
-  if (access == Access::Fetch && !(entry.flags & kTlbExecutable)) return nullptr;
-  return &entry;
+/// Whether an entry, as it stands, permits the access.
+inline bool permits(const TlbEntry& entry, LinearAddr address, Access access) {
+  if (entry.page_tag != address.page().value) return false;
+  if (access == Access::Read) return true;
+  return entry.flags & (access == Access::Write ? kTlbWritable : kTlbExecutable);
 }
 
 /// The entry that permits the access, filled if need be; nullptr after a fault.
-TlbEntry* find_entry(Core& core, LinearAddr address, Access access, bool user) {
-  if (!core.tlb_model || core.tlb_model->holds(address, access))
-    if (TlbEntry* entry = usable_entry(core, address, access, user)) return entry;
-  return fill_tlb(core, address, access, user) ? &core.tlb.entry(address, user) : nullptr;
+[[gnu::always_inline]] inline TlbEntry* find_entry(Core& core, LinearAddr address, Access access, bool user) {
+  TlbEntry& entry = core.tlb.entry(address, user);
+  const bool held = !core.tlb_model || core.tlb_model->holds(address, access);
+  if (held && permits(entry, address, access)) return &entry;
+  return fill_tlb(core, address, access, user) ? &entry : nullptr;
 }
 
 void read_piece(Core& core, const TlbEntry& entry, LinearAddr address, u8* into, u32 bytes) {
@@ -294,57 +294,68 @@ std::optional<MachinePhys> peek_translation(Core& core, LinearAddr address, bool
   return to_machine(walk.physical);
 }
 
+namespace {
+
+/// An access that crosses into another page: found whole before any of it is done.
+template <class Piece>
+bool in_two_pieces(Core& core, LinearAddr address, u32 size, Access access, bool user, const Piece& piece) {
+  const u32 bytes = kPageSize - address.offset();
+  const TlbEntry* found = find_entry(core, address, access, user);
+  if (!found) return false;
+  const TlbEntry first = *found;  // a modelled TLB may lose the first page to the second
+  const TlbEntry* second = find_entry(core, address + bytes, access, user);
+  if (!second) return false;
+  piece(first, address, 0, bytes);
+  piece(*second, address + bytes, bytes, size - bytes);
+  return true;
+}
+
+template <class T>
+[[gnu::noinline]] bool read_across(Core& core, LinearAddr address, T& value, bool user) {
+  u8 bytes[sizeof(T)];
+  const auto piece = [&](const TlbEntry& entry, LinearAddr at, u32 begin, u32 count) {
+    read_piece(core, entry, at, bytes + begin, count);
+  };
+  if (!in_two_pieces(core, address, sizeof(T), Access::Read, user, piece)) return false;
+  std::memcpy(&value, bytes, sizeof(T));
+  return true;
+}
+
+template <class T>
+[[gnu::noinline]] bool write_across(Core& core, LinearAddr address, T value, bool user) {
+  u8 bytes[sizeof(T)];
+  std::memcpy(bytes, &value, sizeof(T));
+  return in_two_pieces(core, address, sizeof(T), Access::Write, user,
+                       [&](const TlbEntry& entry, LinearAddr at, u32 begin, u32 count) {
+                         write_piece(core, entry, at, bytes + begin, count);
+                       });
+}
+
+}  // namespace
+
 template <class T>
 bool read_linear_slow(Core& core, LinearAddr address, T& value, bool user) {
   if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
-  if (address.offset() <= kPageSize - sizeof(T)) {
-    const TlbEntry* entry = find_entry(core, address, Access::Read, user);
-    if (!entry) return false;
-    if (entry->read_tag == entry->page_tag)
-      std::memcpy(&value, reinterpret_cast<const u8*>(entry->host_minus_linear + address.value), sizeof(T));
-    else
-      read_piece(core, *entry, address, reinterpret_cast<u8*>(&value), sizeof(T));
-    return true;
-  }
-  u8 bytes[sizeof(T)];
-  const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
+  if (address.offset() > kPageSize - sizeof(T)) return read_across(core, address, value, user);
   const TlbEntry* entry = find_entry(core, address, Access::Read, user);
   if (!entry) return false;
-  TlbEntry copy;  // a modelled TLB may lose the first page to the second
-  if (first < sizeof(T)) entry = &(copy = *entry);
-  const LinearAddr next = address + first;
-  const TlbEntry* second = first < sizeof(T) ? find_entry(core, next, Access::Read, user) : nullptr;
-  if (first < sizeof(T) && !second) return false;
-  read_piece(core, *entry, address, bytes, first);
-  if (second) read_piece(core, *second, next, bytes + first, sizeof(T) - first);
-  std::memcpy(&value, bytes, sizeof(T));
+  if (entry->read_tag == entry->page_tag)
+    std::memcpy(&value, reinterpret_cast<const u8*>(entry->host_minus_linear + address.value), sizeof(T));
+  else
+    read_piece(core, *entry, address, reinterpret_cast<u8*>(&value), sizeof(T));
   return true;
 }
 
 template <class T>
 bool write_linear_slow(Core& core, LinearAddr address, T value, bool user) {
   if (misaligned(core, address, sizeof(T), user)) return core.raise(vector::AC, 0);
-  if (address.offset() <= kPageSize - sizeof(T)) {
-    const TlbEntry* entry = find_entry(core, address, Access::Write, user);
-    if (!entry) return false;
-    if (entry->write_tag == entry->page_tag)
-      std::memcpy(reinterpret_cast<u8*>(entry->host_minus_linear + address.value), &value, sizeof(T));
-    else
-      write_piece(core, *entry, address, reinterpret_cast<const u8*>(&value), sizeof(T));
-    return true;
-  }
-  u8 bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  const u32 first = std::min<u32>(sizeof(T), kPageSize - address.offset());
+  if (address.offset() > kPageSize - sizeof(T)) return write_across(core, address, value, user);
   const TlbEntry* entry = find_entry(core, address, Access::Write, user);
   if (!entry) return false;
-  TlbEntry copy;
-  if (first < sizeof(T)) entry = &(copy = *entry);
-  const LinearAddr next = address + first;
-  const TlbEntry* second = first < sizeof(T) ? find_entry(core, next, Access::Write, user) : nullptr;
-  if (first < sizeof(T) && !second) return false;
-  write_piece(core, *entry, address, bytes, first);
-  if (second) write_piece(core, *second, next, bytes + first, sizeof(T) - first);
+  if (entry->write_tag == entry->page_tag)
+    std::memcpy(reinterpret_cast<u8*>(entry->host_minus_linear + address.value), &value, sizeof(T));
+  else
+    write_piece(core, *entry, address, reinterpret_cast<const u8*>(&value), sizeof(T));
   return true;
 }
 

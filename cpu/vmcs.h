@@ -27,7 +27,6 @@ struct Vmcs {
   bool unconditional_io_exiting = true;
   bool use_io_bitmaps = false;
   bool pause_exiting = false;
-  bool monitor_trap_flag = false;
   // -- secondary controls
   bool enable_ept = true;
   bool descriptor_table_exiting = false;

@@ -12,12 +12,8 @@ u32 effective_offset(const Insn& i, const Core& c) {
 
 namespace {
 
-bool linear_address(Core& c, Seg seg, u32 offset, u32 bytes, Access access, LinearAddr& linear) {
-  const bool flat = (c.x.context & mode::kFlat) && (seg == DS || seg == SS || seg == ES);
-  if (flat && offset <= kFlatLimit - (bytes - 1)) {
-    linear = LinearAddr(offset);
-    return true;
-  }
+[[gnu::noinline]] bool through_segment(Core& c, Seg seg, u32 offset, u32 bytes, Access access,
+                                       LinearAddr& linear) {
   // What a kernel keeps at FS or GS: a writable segment of data that grows upwards, in any mode.
   using namespace access_rights;
   constexpr u32 kMask = kPresent | kS | kCode | kExpandDownOrConforming | kWritableOrReadable;
@@ -28,6 +24,16 @@ bool linear_address(Core& c, Seg seg, u32 offset, u32 bytes, Access access, Line
     return true;
   }
   return segment_address(c, seg, offset, bytes, access, linear);
+}
+
+[[gnu::always_inline]] inline bool linear_address(Core& c, Seg seg, u32 offset, u32 bytes, Access access,
+                                                  LinearAddr& linear) {
+  const bool flat = (c.x.context & mode::kFlat) && (seg == DS || seg == SS || seg == ES);
+  if (flat && offset <= kFlatLimit - (bytes - 1)) {
+    linear = LinearAddr(offset);
+    return true;
+  }
+  return through_segment(c, seg, offset, bytes, access, linear);
 }
 
 Seg segment_of(const Insn& i) { return static_cast<Seg>(i.segment()); }
