@@ -12,7 +12,7 @@ inline constexpr u32 kTsc = 0x10, kApicBase = 0x1B, kSysenterCs = 0x174, kSysent
                      kSysenterEip = 0x176, kMiscEnable = 0x1A0, kPat = 0x277;
 /// Of IA32_APIC_BASE: the bootstrap processor's flag, the local APIC's enable bit, where its registers lie.
 inline constexpr u64 kApicBootstrap = 1u << 8, kApicEnable = 1u << 11, kApicFrame = 0xFFFFFF000;
-}
+}  // namespace msr
 
 /// False: there is no such register (#GP(0)).
 bool read_msr(CpuModel, const CpuState&, u32 index, u64& value);

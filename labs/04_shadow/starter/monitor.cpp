@@ -7,8 +7,8 @@ namespace {
 
 class MyPager final : public ShadowMonitor {
  public:
-  /// Power-on, and each MOV to CR0, CR3 or CR4. Step 1: a fresh frame as the root is enough. Step 10: find the
-  /// root that you had for this CR3.
+  /// Power-on, and each MOV to CR0, CR3 or CR4. Step 1: a fresh frame as the root is enough. Step 10: find
+  /// the root that you had for this CR3.
   void paging_changed(ShadowVm& vm) override { (void)vm; }
 
   /// The processor found no sufficient entry in your tables. Steps 1 to 4: walk the guest's own tables from
