@@ -91,8 +91,8 @@ std::string Workshop::compile(std::vector<std::string> command) {
 }
 
 std::string Workshop::build_monitor(const std::vector<std::string>& sources) {
-  std::vector<std::string> command{"g++",   "-std=c++20", "-O1", "-pipe",
-                                   "-Wall", "-Iapi",      "-o",  "out/monitor"};
+  std::vector<std::string> command{
+      "g++", "-std=c++20", "-O1", "-pipe", "-Wall", "-Werror=return-type", "-Iapi", "-o", "out/monitor"};
   command.insert(command.end(), sources.begin(), sources.end());
   // The other half of every monitor, compiled once where that has been possible.
   const fs::path ready =
@@ -138,6 +138,7 @@ std::string Workshop::build_guest() {
                                    "-nostdlib",
                                    "-static",
                                    "-Wall",
+                                   "-Werror=return-type",
                                    "-Iguest",
                                    "-Iapi",
                                    "-Wl,-T" + script,
