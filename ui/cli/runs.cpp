@@ -97,7 +97,8 @@ std::string_view no_pv_clock(Mode mode) {
   return {};
 }
 
-/// Looks at the machine every so many instructions, until it is done or somebody has had enough.
+/// Looks at the machine every so many instructions, until it is done or somebody has had enough. Where a real
+/// processor runs the guest nobody counts its instructions: there, every tenth of a second.
 template <class Machines>
 RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOptions& options,
                        Watcher* watcher) {
@@ -111,16 +112,21 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
   Limits limits = options.limits;
   const auto on_idle = [&](u64 cycles) { watcher->idle(watched, cycles); };
   const double patience = options.limits.wall_seconds;
+  const bool by_time = watched.mode() == Mode::Kvm && watcher;
   bool out_of_time = false, out_of_budget = false, wanted = true;
   for (u64 step = kStep; !machines.ended() && !out_of_time && !out_of_budget && wanted; step += kStep) {
-    limits.instructions = std::min(step, options.limits.instructions);
+    if (by_time)
+      limits.until = watched.host().now() + watched.host().hz() / 10;
+    else
+      limits.instructions = std::min(step, options.limits.instructions);
     if (patience > 0) limits.wall_seconds = std::max(0.001, patience - elapsed());
     limits.on_idle = nullptr;
     if (watcher && watcher->wants_idle()) limits.on_idle = on_idle;
     machines.run(limits);
     if (watcher) wanted = watcher->step(watched);
     out_of_time = patience > 0 && elapsed() >= patience;
-    out_of_budget = limits.instructions == options.limits.instructions;
+    out_of_budget = by_time ? !out_of_time && watched.host().now() < limits.until
+                            : limits.instructions == options.limits.instructions;
   }
   RunReport report = make_report(machines, elapsed());
   const std::string why = watched.why();
