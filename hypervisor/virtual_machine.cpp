@@ -154,7 +154,14 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   const auto spent = [&] {
     return counters.instructions + counters.rep_iterations + counters.exceptions + counters.page_faults;
   };
-  const u64 before = counters.instructions, spent_before = spent();
+  const auto faults = [&] { return counters.exceptions + counters.page_faults; };
+  const u64 before = counters.instructions, spent_before = spent(), faults_before = faults();
+  // What counts against the budget although nothing retired: the entry itself, and each fault in a row of
+  // them.
+  const auto fruitless = [&] {
+    const u64 retired = counters.instructions - before, raised = faults() - faults_before;
+    return std::max<u64>(retired == 0, raised > retired ? raised - retired : 0);
+  };
   const Exit exit = monitor_->enter(granted);
   host_->settle();
 
@@ -166,7 +173,7 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   if (std::holds_alternative<exits::BudgetSpent>(exit)) {
     slice_left_ -= granted;
     if (slice_left_ > 0) {  // the budget was shorter than the slice
-      if (counters.instructions == before) ++fruitless_;
+      fruitless_ += fruitless();
       return Entry::Slice;
     }
   }
@@ -187,8 +194,8 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   if (observer_ && host_->ledger.exits_closed() != record.index) report_exit(record, exit);
   if (outcome.kind == Outcome::Kind::Advance)
     ++emulated_;
-  else if (counters.instructions == before)
-    ++fruitless_;
+  else
+    fruitless_ += fruitless();
   if (const auto code = host_->machine.exit_code()) {
     guest_status_ = *code;
     end(*code == 0 ? Ending::Success : Ending::Failure,

@@ -85,7 +85,7 @@ void LocalApic::update() {
   const int next = s.irr.highest();
   pending_ = software_enabled() && next >= 0 &&
              priority_class(static_cast<u8>(next)) > priority_class(processor_priority());
-  deadline_ = s.counting && !(s.lvt[kTimer] & kMasked) ? s.zero_at : kNoDeadline;
+  deadline_ = s.counting && timer_matters() ? s.zero_at : kNoDeadline;
 }
 
 // ---- priorities (SDM vol. 3 section 11.8.3)
@@ -173,6 +173,7 @@ void LocalApic::command() {
 // ---- the processor's side
 
 u8 LocalApic::acknowledge() {
+  settle();  // while what is requested still is: timeouts that changed nothing have not been waited for
   if (!pending_) return static_cast<u8>(state_.svr);
   const u8 vector = static_cast<u8>(state_.irr.highest());
   state_.irr.set(vector, false);
@@ -195,6 +196,16 @@ void LocalApic::end_of_interrupt() {
 unsigned LocalApic::divide_shift() const {
   const u32 code = (state_.divide & 3) | (state_.divide >> 1 & 4);  // 0: by 2 ... 6: by 128, 7: by 1
   return (code + 1) & 7;
+}
+
+/// Whether its passing zero would change anything. While its interrupt waits already, nobody need look: a
+/// guest that is halted for good beside a fast timer would keep its host awake.
+bool LocalApic::timer_matters() const {
+  const u32 lvt = state_.lvt[kTimer];
+  const u8 vector = static_cast<u8>(lvt);
+  if ((lvt & kMasked) || !software_enabled()) return false;
+  if (vector < kFirstVector) return !(state_.errors & kReceiveVector);
+  return !state_.irr.has(vector) || state_.tmr.has(vector);
 }
 
 /// Lets the count pass zero if it has come to that.
@@ -258,7 +269,6 @@ u32 LocalApic::read_register(u32 index) {
 }
 
 void LocalApic::write_lvt(Lvt entry, u32 value) {
-  if (entry == kTimer) settle();
   state_.lvt[entry] = (value & kLvtBits[entry]) | (software_enabled() ? 0 : kMasked);
 }
 
@@ -290,12 +300,10 @@ void LocalApic::write_register(u32 index, u32 value) {
     case kIcrHigh: s.icr_high = value & kIcrHighBits; break;
     case kLvtTimer: write_lvt(kTimer, value); break;
     case kInitialCount:
-      settle();
       s.initial_count = value;
       start_count(value);
       break;
     case kDivide: {
-      settle();
       const u32 left = current_count();
       s.divide = value & 0x0B;
       if (s.counting) start_count(left);  // what is left to count takes another time from now on
@@ -319,6 +327,7 @@ u32 LocalApic::read(u32 offset, unsigned size) {
 
 void LocalApic::write(u32 offset, u32 value, unsigned size) {
   if (size != 4 || (offset & 15)) return;  // undefined by the manual
+  settle();
   write_register(offset >> 4, value);
   update();
 }

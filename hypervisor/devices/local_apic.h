@@ -110,6 +110,7 @@ class LocalApic final : public Device {
   void request(u8 vector, bool level);
   void error(u8 bit);
   void local_interrupt(Lvt entry);
+  bool timer_matters() const;
   void settle();
   void start_count(u32 count);
   u32 current_count() const;
