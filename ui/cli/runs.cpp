@@ -125,7 +125,7 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
     machines.run(limits);
     if (watcher) wanted = watcher->step(watched);
     out_of_time = patience > 0 && elapsed() >= patience;
-    out_of_budget = by_time ? !out_of_time && watched.host().now() < limits.until
+    out_of_budget = by_time ? watched.why().starts_with("the budget of")
                             : limits.instructions == options.limits.instructions;
   }
   RunReport report = make_report(machines, elapsed());
