@@ -151,10 +151,8 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   if (slice_left_ == 0) begin_slice();
   const u64 granted = std::min(budget, slice_left_);
   const CpuCounters& counters = host_->cpu.counters();
-  const auto spent = [&] {
-    return counters.instructions + counters.rep_iterations + counters.exceptions + counters.page_faults;
-  };
   const auto faults = [&] { return counters.exceptions + counters.page_faults; };
+  const auto spent = [&] { return counters.instructions + counters.rep_iterations + faults(); };
   const u64 before = counters.instructions, spent_before = spent(), faults_before = faults();
   // What counts against the budget although nothing retired: the entry itself, and each fault in a row of
   // them.
