@@ -60,8 +60,11 @@ class BlockCache {
   bool translate(Core&, LinearAddr, MachinePhys&);
 
   bool holds_code(MachinePhys page) const {
-    return page.frame() / 64 < code_pages_.size() &&
-           code_pages_[page.frame() / 64] >> (page.frame() % 64) & 1;
+    return page.frame() / 64 < code_pages_.size() && ram_holds_code(page);
+  }
+  /// The same of a page that is known to be RAM.
+  bool ram_holds_code(MachinePhys page) const {
+    return code_pages_[page.frame() / 64] >> (page.frame() % 64) & 1;
   }
   void written(Core&, MachinePhys, u32 bytes);
   void drop_translation(Core&, LinearAddr page);

@@ -100,6 +100,11 @@ inline bool write_linear(Core& core, LinearAddr address, T value, bool user) {
 bool check_writable(Core&, LinearAddr, u32 bytes, bool user);
 /// Fills the TLB for `address`, raising #PF or an EPT exit. On success the entry for the page holds.
 bool fill_tlb(Core&, LinearAddr, Access, bool user);
+/// The same at the current privilege if the TLB has nothing of the page, the walk is of the usual kind, and
+/// no fault comes of it. True: the fast path can use the entry. False: the general way to memory is to be
+/// taken.
+template <Access access>
+bool refill_tlb(Core&, LinearAddr);
 /// Instruction fetch: the machine address of the code byte, or a fault.
 bool translate_code(Core&, LinearAddr, MachinePhys& physical);
 /// The translation of `address` for a monitor's or debugger's eyes: no fault, no A/D bits, no counting.

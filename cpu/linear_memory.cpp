@@ -141,10 +141,9 @@ void write_piece(Core& core, const TlbEntry& entry, LinearAddr address, const u8
 }
 
 /// Enters a translation. `flags`: all but kTlbCode.
-[[gnu::always_inline]] inline void install(Core& core, LinearAddr address, bool user, MachinePhys page,
-                                           PageKind kind, u32 flags) {
-  const bool code = kind == PageKind::Ram && core.blocks->holds_code(page);
-  TlbEntry& entry = core.tlb.entry(address, user);
+[[gnu::always_inline]] inline void install(Core& core, TlbEntry& entry, LinearAddr address, bool user,
+                                           MachinePhys page, PageKind kind, u32 flags) {
+  const bool code = kind == PageKind::Ram && core.blocks->ram_holds_code(page);
   if (entry.page_tag == TlbEntry::kNone)
     core.tlb.filled[core.tlb.filled_count++] = static_cast<u16>(Tlb::index(address) + user * Tlb::kEntries);
   entry.page_tag = address.page().value;
@@ -157,13 +156,16 @@ void write_piece(Core& core, const TlbEntry& entry, LinearAddr address, const u8
 
 enum class Quick : u8 { Declined, Filled, Faulted };
 
-/// The usual walk, 4 KiB pages by 32-bit tables in plain RAM, done at once, page faults included. It
-/// declines, with nothing changed or counted, whenever anything else comes up: walk_pages() then says what.
-Quick fill_from_two_levels(Core& core, LinearAddr address, Access access, bool user) {
+/// The usual walk, 4 KiB pages by 32-bit tables in plain RAM, done at once, page faults included if it
+/// `may_fault`. It declines, with nothing changed or counted, whenever anything else comes up: walk_pages()
+/// then says what. Inlined, because what the callers know makes it half as long.
+template <bool may_fault>
+[[gnu::always_inline]] inline Quick fill_from_two_levels(Core& core, TlbEntry& into, LinearAddr address,
+                                                         Access access, bool user) {
   const CpuState& s = core.s;
-  const bool usual = s.paging() && core.address_mask == ~u64{0} && !core.tlb_model && !(s.cr4 & cr4::PAE) &&
-                     !(core.vmcs && core.vmcs->enable_ept);
-  if (!usual) return Quick::Declined;
+  const u64 unusual = (~s.cr0 & cr0::PG) | (s.cr4 & cr4::PAE) | ~core.address_mask |
+                      reinterpret_cast<u64>(core.tlb_model.get());
+  if (unusual || (core.vmcs && core.vmcs->enable_ept)) return Quick::Declined;
   u8* const ram = core.memory.data();
   const MachinePhys upper_at((s.cr3 & pte::kFrame) + (address.value >> 22) * 4);
   if (!core.memory.plain(upper_at)) return Quick::Declined;
@@ -175,14 +177,15 @@ Quick fill_from_two_levels(Core& core, LinearAddr address, Access access, bool u
   if (!core.memory.plain(at)) return Quick::Declined;
   std::memcpy(&entry, ram + at.value, sizeof entry);
   const MachinePhys page(entry & pte::kFrame);
-  const u32 rights = upper & entry;
   const bool write = access == Access::Write, binding = user || (s.cr0 & cr0::WP);
-  const bool permitted = (!user || (rights & pte::U)) && (!write || (rights & pte::W) || !binding);
+  const u32 rights = upper & entry, stores = binding ? rights : rights | pte::W;  // what W comes to
+  const u32 asked = pte::P | (user ? pte::U : 0) | (write ? pte::W : 0);
   const auto count = [&] {
     core.counters.tlb_misses++;
     core.counters.walk_references += 2;
   };
-  if (!(entry & pte::P) || !permitted) {
+  if (asked & ~stores) {
+    if (!may_fault) return Quick::Declined;
     count();
     core.raise_page_fault(write * page_fault::W | user * page_fault::U | (entry & pte::P ? page_fault::P : 0),
                           address);
@@ -191,15 +194,14 @@ Quick fill_from_two_levels(Core& core, LinearAddr address, Access access, bool u
   if (!core.memory.plain(page)) return Quick::Declined;
   const u32 wanted = entry | pte::A | (write ? pte::D : 0);
   if (wanted != entry) {
-    if (core.blocks->holds_code(at.page())) return Quick::Declined;
+    if (core.blocks->ram_holds_code(at.page())) return Quick::Declined;
     std::memcpy(ram + at.value, &wanted, sizeof wanted);
   }
   count();
-  const bool writable = ((rights & pte::W) || !binding) && (wanted & pte::D);
-  const bool global = (entry & pte::G) && (s.cr4 & cr4::PGE);
-  install(
-      core, address, user, page, PageKind::Ram,
-      writable * kTlbWritable | (rights & pte::U ? u32{kTlbUser} : 0) | global * kTlbGlobal | kTlbExecutable);
+  const u32 writable = wanted & pte::D ? stores & pte::W : 0, global = s.cr4 & cr4::PGE ? entry & pte::G : 0;
+  static_assert(kTlbWritable == pte::W && kTlbUser == pte::U && kTlbGlobal == pte::G);
+  install(core, into, address, user, page, PageKind::Ram,
+          writable | (rights & pte::U) | global | kTlbExecutable);
   return Quick::Filled;
 }
 
@@ -252,7 +254,7 @@ bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
   const bool large = walk.page_bytes > kPageSize;
   core.tlb.large_pages |= large;
   const bool data = !model || model->holds(address, Access::Read);
-  install(core, address, user, physical.page(), kind,
+  install(core, core.tlb.entry(address, user), address, user, physical.page(), kind,
           writable * kTlbWritable | walk.user * kTlbUser | walk.global * kTlbGlobal |
               (kind == PageKind::Mmio) * kTlbMmio | (kind == PageKind::Rom) * kTlbRom |
               executable * kTlbExecutable | large * kTlbLarge | !data * kTlbFetchOnly);
@@ -262,9 +264,22 @@ bool misaligned(Core& core, LinearAddr address, u32 bytes, bool user) {
 }  // namespace
 
 bool fill_tlb(Core& core, LinearAddr address, Access access, bool user) {
-  const Quick quick = fill_from_two_levels(core, address, access, user);
+  const Quick quick = fill_from_two_levels<true>(core, core.tlb.entry(address, user), address, access, user);
   return quick == Quick::Declined ? fill_by_any_walk(core, address, access, user) : quick == Quick::Filled;
 }
+
+template <Access access>
+bool refill_tlb(Core& core, LinearAddr address) {
+  TlbEntry& entry = core.x.tlb[Tlb::index(address)];
+  if (entry.page_tag == address.page().value) return false;
+  const bool user = core.x.tlb == core.tlb.user.data();
+  const Quick quick = user ? fill_from_two_levels<false>(core, entry, address, access, true)
+                           : fill_from_two_levels<false>(core, entry, address, access, false);
+  return quick == Quick::Filled &&
+         (access == Access::Read ? entry.read_tag : entry.write_tag) == entry.page_tag;
+}
+template bool refill_tlb<Access::Read>(Core&, LinearAddr);
+template bool refill_tlb<Access::Write>(Core&, LinearAddr);
 
 bool translate_code(Core& core, LinearAddr address, MachinePhys& physical) {
   const TlbEntry* entry = find_entry(core, address, Access::Fetch, core.user());

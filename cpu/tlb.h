@@ -38,17 +38,18 @@ struct TlbEntry {
   u64 physical = 0;      ///< machine address of the page
 };
 
-/// kTlbWritable: a store may go ahead at this entry's privilege (W, WP, EPT and D all permit it).
+/// kTlbWritable: a store may go ahead at this entry's privilege (W, WP, EPT and D all permit it). The first
+/// three lie where the entry of a page table has them.
 enum TlbFlag : u32 {
-  kTlbWritable = 1,
-  kTlbUser = 2,
-  kTlbGlobal = 4,
-  kTlbMmio = 16,
-  kTlbCode = 32,
-  kTlbExecutable = 64,  ///< a fetch may go ahead (EPT)
-  kTlbLarge = 128,      ///< one 4 KiB piece of a 2 or 4 MiB page
-  kTlbRom = 256,
-  kTlbFetchOnly = 512,  ///< a modelled TLB holds the page for instructions alone
+  kTlbWritable = 1 << 1,
+  kTlbUser = 1 << 2,
+  kTlbGlobal = 1 << 8,
+  kTlbMmio = 1 << 16,
+  kTlbCode = 1 << 17,
+  kTlbExecutable = 1 << 18,  ///< a fetch may go ahead (EPT)
+  kTlbLarge = 1 << 19,       ///< one 4 KiB piece of a 2 or 4 MiB page
+  kTlbRom = 1 << 20,
+  kTlbFetchOnly = 1 << 21,  ///< a modelled TLB holds the page for instructions alone
 };
 
 /// The tags that an entry's flags permit; none unless `given`.

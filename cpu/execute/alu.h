@@ -60,7 +60,7 @@ Step binary(Insn* i, Core* c) {
     T a;
     typename Destination::Place place;
     if (!Destination::template update<T>(i, c, a, place)) [[unlikely]]
-      return Destination::template miss<&binary<op, kAll, T, General, Source>>(i, c);
+      return Destination::template miss<Access::Write, &binary<op, kAll, T, General, Source>>(i, c);
     const T b = Source::template get<T>(i, c), r = Op::compute(c, a, b);
     if (!Destination::template put<T>(c, place, r)) [[unlikely]]
       return fault(i, c);
@@ -69,14 +69,14 @@ Step binary(Insn* i, Core* c) {
   } else if constexpr (Destination::kMemory) {
     T a;
     if (!Destination::template load<T>(i, c, a)) [[unlikely]]
-      return Destination::template miss<&binary<op, kAll, T, General, Source>>(i, c);
+      return Destination::template miss<Access::Read, &binary<op, kAll, T, General, Source>>(i, c);
     const T b = Source::template get<T>(i, c);
     Op::template set_flags<live>(c, a, b, Op::compute(c, a, b));
     return Destination::done(i, c);
   } else if constexpr (Source::kMemory) {
     T b;
     if (!Source::template load<T>(i, c, b)) [[unlikely]]
-      return Source::template miss<&binary<op, kAll, T, D, General>>(i, c);
+      return Source::template miss<Access::Read, &binary<op, kAll, T, D, General>>(i, c);
     const T a = Destination::template get<T>(i, c), r = Op::compute(c, a, b);
     Op::template set_flags<live>(c, a, b, r);
     if constexpr (Op::kWrites) Destination::template set<T>(i, c, r);

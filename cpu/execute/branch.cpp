@@ -137,7 +137,7 @@ Step jmp_indirect(Insn* i, Core* c) {
   u32 target;
   if constexpr (Target::kMemory) {
     if (!Target::template load<u32>(i, c, target)) [[unlikely]]
-      return Target::template miss<&jmp_indirect<General>>(i, c);
+      return Target::template miss<Access::Read, &jmp_indirect<General>>(i, c);
   } else {
     target = Target::template get<u32>(i, c);
   }

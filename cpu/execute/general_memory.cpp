@@ -102,6 +102,13 @@ bool store_at(Core& c, Seg seg, u32 offset, T value) {
   return true;
 }
 
+template <Access access>
+Step after_miss(Insn* i, Core* c, Handler twin) {
+  return refill_tlb<access>(*c, LinearAddr(effective_offset(*i, *c))) ? go(i, c) : twin(i, c);
+}
+
+template Step after_miss<Access::Read>(Insn*, Core*, Handler);
+template Step after_miss<Access::Write>(Insn*, Core*, Handler);
 template bool load_general<u8>(Insn*, Core*);
 template bool load_general<u16>(Insn*, Core*);
 template bool load_general<u32>(Insn*, Core*);

@@ -13,12 +13,12 @@ Step mov(Insn* i, Core* c) {
   if constexpr (Source::kMemory) {
     T v;
     if (!Source::template load<T>(i, c, v)) [[unlikely]]
-      return Source::template miss<&mov<T, D, General>>(i, c);
+      return Source::template miss<Access::Read, &mov<T, D, General>>(i, c);
     Destination::template set<T>(i, c, v);
     return Source::done(i, c);
   } else if constexpr (Destination::kMemory) {
     if (!Destination::template store<T>(i, c, Source::template get<T>(i, c))) [[unlikely]]
-      return Destination::template miss<&mov<T, General, Source>>(i, c);
+      return Destination::template miss<Access::Write, &mov<T, General, Source>>(i, c);
     return Destination::done(i, c);
   } else {
     Destination::template set<T>(i, c, Source::template get<T>(i, c));
@@ -86,7 +86,7 @@ Step extend(Insn* i, Core* c) {
   if constexpr (Source::kMemory) {
     std::make_unsigned_t<From> raw;
     if (!Source::template load<std::make_unsigned_t<From>>(i, c, raw)) [[unlikely]]
-      return Source::template miss<&extend<To, From, General>>(i, c);
+      return Source::template miss<Access::Read, &extend<To, From, General>>(i, c);
     v = static_cast<From>(raw);
   } else {
     v = static_cast<From>(Source::template get<std::make_unsigned_t<From>>(i, c));
@@ -120,7 +120,7 @@ Step xchg_memory(Insn* i, Core* c) {
   T old;
   typename Memory::Place place;
   if (!Memory::template update<T>(i, c, old, place)) [[unlikely]]
-    return Memory::template miss<&xchg_memory<T, General>>(i, c);
+    return Memory::template miss<Access::Write, &xchg_memory<T, General>>(i, c);
   if (!Memory::template put<T>(c, place, get_register<T>(c, i->s))) [[unlikely]]
     return fault(i, c);
   set_register<T>(c, i->s, old);
@@ -142,7 +142,7 @@ Step cmov(Insn* i, Core* c) {
   T v;
   if constexpr (Source::kMemory) {
     if (!Source::template load<T>(i, c, v)) [[unlikely]]
-      return Source::template miss<&cmov<cc, T, General>>(i, c);
+      return Source::template miss<Access::Read, &cmov<cc, T, General>>(i, c);
   } else {
     v = Source::template get<T>(i, c);
   }
@@ -161,7 +161,7 @@ Step setcc(Insn* i, Core* c) {
   const u8 v = condition<cc>(c->x.flags);
   if constexpr (Destination::kMemory) {
     if (!Destination::template store<u8>(i, c, v)) [[unlikely]]
-      return Destination::template miss<&setcc<cc, General>>(i, c);
+      return Destination::template miss<Access::Write, &setcc<cc, General>>(i, c);
     return Destination::done(i, c);
   } else {
     Destination::template set<u8>(i, c, v);

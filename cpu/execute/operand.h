@@ -1,10 +1,10 @@
 // The vocabulary of the handlers: where an operand is, as a type, and how a handler ends.
 //
 // A handler that touches memory exists twice. The fast one takes a flat segment for granted, looks into the
-// TLB and has the host address; when the TLB cannot help it calls its twin, the same template with `General`
-// in the operand's place, which can do everything: segment limits, page crossing, page walk, devices, stores
-// into decoded code, breakpoints. The twin also looks whether it may go on to the next instruction
-// (`next_checked`); the fast one need not.
+// TLB and has the host address. When the TLB does not know the page, and a walk of the usual kind does not
+// fill it, its twin is called, the same template with `General` in the operand's place, which can do
+// everything: segment limits, page crossing, page walk, devices, stores into decoded code, breakpoints. The
+// twin also looks whether it may go on to the next instruction (`next_checked`); the fast one need not.
 #pragma once
 
 #include <cstring>
@@ -55,6 +55,10 @@ template <class T>
 bool load_at(Core&, Seg, u32 offset, T& value);
 template <class T>
 bool store_at(Core&, Seg, u32 offset, T value);
+/// Where a fast handler's TLB did not know the page: starts the instruction again if a walk of the usual kind
+/// has filled the TLB, and otherwise lets the general twin do it.
+template <Access access>
+Step after_miss(Insn*, Core*, Handler twin);
 
 // ---- registers
 
@@ -211,10 +215,10 @@ struct Mem {
     store_host<T>(p, v);
     return true;
   }
-  /// The TLB did not know: let the general twin do it.
-  template <Handler twin>
+  /// The TLB did not know.
+  template <Access access, Handler twin>
   [[gnu::always_inline]] static Step miss(Insn* i, Core* c) {
-    return twin(i, c);
+    return after_miss<access>(i, c, twin);
   }
   [[gnu::always_inline]] static Step done(Insn* i, Core* c) { return next(i, c); }
 };
@@ -244,7 +248,7 @@ struct General {
   [[gnu::always_inline]] static bool store(Insn* i, Core* c, T v) {
     return store_general<T>(i, c, v);
   }
-  template <Handler>
+  template <Access, Handler>
   [[gnu::always_inline]] static Step miss(Insn* i, Core* c) {
     return fault(i, c);
   }

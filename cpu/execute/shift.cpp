@@ -92,7 +92,7 @@ Step shift_operand(Insn* i, Core* c) {
     T a;
     typename Operand::Place place;
     if (!Operand::template update<T>(i, c, a, place)) [[unlikely]]
-      return Operand::template miss<&shift_operand<op, true, T, General, Count>>(i, c);
+      return Operand::template miss<Access::Write, &shift_operand<op, true, T, General, Count>>(i, c);
     if (count == 0) return Operand::done(i, c);
     const LazyFlags before = c->x.flags;
     const T r = shift<op, true, T>(c, a, count);

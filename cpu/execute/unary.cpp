@@ -49,7 +49,7 @@ Step unary(Insn* i, Core* c) {
     T a;
     typename Operand::Place place;
     if (!Operand::template update<T>(i, c, a, place)) [[unlikely]]
-      return Operand::template miss<&unary<Op, true, T, General>>(i, c);
+      return Operand::template miss<Access::Write, &unary<Op, true, T, General>>(i, c);
     const T r = Op::compute(a);
     if (!Operand::template put<T>(c, place, r)) [[unlikely]]
       return fault(i, c);
@@ -132,7 +132,7 @@ Step imul(Insn* i, Core* c) {
   T a;
   if constexpr (Source::kMemory) {
     if (!Source::template load<T>(i, c, a)) [[unlikely]]
-      return Source::template miss<&imul<true, T, General, immediate>>(i, c);
+      return Source::template miss<Access::Read, &imul<true, T, General, immediate>>(i, c);
   } else {
     a = Source::template get<T>(i, c);
   }
