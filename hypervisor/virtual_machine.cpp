@@ -152,8 +152,8 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   const u64 granted = std::min(budget, slice_left_);
   const CpuCounters& counters = host_->cpu.counters();
   const auto faults = [&] { return counters.exceptions + counters.page_faults; };
-  const auto spent = [&] { return counters.instructions + counters.rep_iterations + faults(); };
-  const u64 before = counters.instructions, spent_before = spent(), faults_before = faults();
+  const auto paid = [&] { return counters.instructions + counters.rep_iterations + faults(); };
+  const u64 before = counters.instructions, paid_before = paid(), faults_before = faults();
   // What counts against the budget although nothing retired: the entry itself, and each fault in a row of
   // them.
   const auto fruitless = [&] {
@@ -164,7 +164,7 @@ VirtualMachine::Entry VirtualMachine::run_one(u64 budget, const Limits& limits) 
   host_->settle();
 
   if (const auto* stop = std::get_if<exits::DebugStop>(&exit)) {
-    slice_left_ -= std::min(slice_left_, spent() - spent_before);
+    slice_left_ -= std::min(slice_left_, paid() - paid_before);
     debug_stop_ = *stop;
     return Entry::Debug;
   }
@@ -224,7 +224,7 @@ Ending VirtualMachine::run(const Limits& limits) {
   horizon_ = limits.until;
   if (waiting_since_) wait_for_event(limits);
   for (unsigned entries = 1; !ended_; ++entries) {
-    const u64 done = instructions() + fruitless_;
+    const u64 done = spent();
     if (done >= limits.instructions) {
       why_ = fmt::format("the budget of {} instructions is spent", limits.instructions);
       return ending_ = Ending::Budget;
@@ -250,13 +250,12 @@ Ending VirtualMachine::run(const Limits& limits) {
 bool VirtualMachine::step(u64 count, bool to_next_exit) {
   debug_stop_.reset();
   const CpuCounters& counters = host_->cpu.counters();
-  const auto progress = [&] { return instructions() + fruitless_; };
   while (!ended_ && count > 0) {
-    const u64 before = progress(), instructions_before = instructions(), elements = counters.rep_iterations;
+    const u64 before = spent(), instructions_before = instructions(), elements = counters.rep_iterations;
     const Entry entry = run_one(count, Limits{});
     if (entry == Entry::Debug || (to_next_exit && entry == Entry::Exit)) break;
     const bool repeating = counters.rep_iterations != elements && instructions() == instructions_before;
-    if (!repeating) count -= std::min(count, progress() - before);  // a step is a whole REP
+    if (!repeating) count -= std::min(count, spent() - before);  // a step is a whole REP
   }
   return !ended_;
 }

@@ -100,6 +100,7 @@ class VirtualMachine {
   u8 guest_status() const { return guest_status_; }  ///< what the guest gave as its exit code
   const std::string& why() const { return why_; }    ///< one or more sentences if it did not end by itself
   u64 instructions() const;  ///< guest instructions: retired by the processor or emulated by the monitor
+  u64 spent() const { return instructions() + fruitless_; }  ///< what counts against Limits::instructions
   /// Makes run() return Ending::Budget soon. Safe from any thread.
   void request_stop();
 

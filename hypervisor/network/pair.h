@@ -8,6 +8,8 @@
 // simulation by lookahead.
 #pragma once
 
+#include <algorithm>
+
 #include "hypervisor/network/nat.h"
 #include "hypervisor/network/switch.h"
 #include "hypervisor/virtual_machine.h"
@@ -34,6 +36,7 @@ class MachinePair {
   Ending run(const Limits& limits);
 
   bool ended() const { return first_->ended() && second_->ended(); }
+  u64 spent() const { return std::max(first_->spent(), second_->spent()); }  ///< against Limits::instructions
   VirtualMachine& first() { return *first_; }
   VirtualMachine& second() { return *second_; }
   PortStatistics statistics(std::size_t i) const { return ports_[i]->statistics(); }

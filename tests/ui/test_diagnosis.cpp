@@ -166,4 +166,12 @@ TEST_CASE("a death is told in text and in JSON") {
     CHECK(json["diagnosis"]["unanswered"] == 1);
   }
   CHECK_FALSE(nlohmann::ordered_json::parse(test::run_program("run hello --json").out).contains("diagnosis"));
+
+  const auto told = test::run_program("compare " + file + " --modes native,hvm");
+  CHECK(told.status == 3);
+  CHECK_THAT(told.out, contains("Under native:\nWhere it stands: "));
+  CHECK_THAT(told.out, contains("Under hvm:\nWhere it stands: "));
+  const auto json =
+      nlohmann::ordered_json::parse(test::run_program("compare " + file + " --modes native,hvm --json").out);
+  for (const auto& run : json["runs"]) CHECK(run["diagnosis"]["code"][0]["text"] == "hlt");
 }

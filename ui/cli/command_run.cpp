@@ -26,6 +26,16 @@ GuestSource source_of(const GuestOptions& given) {
   return source;
 }
 
+namespace {
+
+/// The budget: a guest that goes round in circles is to end soon, and Debian's kernel is to reach its shell.
+std::string instructions_of(const GuestOptions& given) {
+  if (!given.instructions.empty()) return given.instructions;
+  return given.kernel.empty() ? "4G" : "100G";
+}
+
+}  // namespace
+
 /// The command that runs the same guest in mode kvm in a throw-away host and prints its report.
 std::vector<std::string> kvm_host_command(const CompareCommand& given) {
   std::vector<std::string> command{"run", given.kernel.empty() ? given.guest : given.kernel, "--mode", "kvm",
@@ -40,7 +50,7 @@ std::vector<std::string> kvm_host_command(const CompareCommand& given) {
   add("--cpu", given.cpu);
   add("--sensitive", given.sensitive);
   add("--profile", given.profile);
-  add("--instructions", given.instructions);
+  add("--instructions", instructions_of(given));
   add("--seconds", fmt::format("{}", given.seconds));
   add("--irqchip", given.irqchip);
   add("--io", given.io);
@@ -70,7 +80,7 @@ RunOptions options_of(const GuestOptions& given) {
   options.kernel_irqchip = given.irqchip == "kernel";
   options.profile = &cost_profile(given.profile);
   options.command_line = given.append;
-  options.limits.instructions = parse_count("--instructions", given.instructions);
+  options.limits.instructions = parse_count("--instructions", instructions_of(given));
   if (!(given.seconds >= 0)) throw HostError("--seconds: give a positive number, or 0 for no limit");
   options.limits.wall_seconds = given.seconds;
   return options;
@@ -222,10 +232,18 @@ int compare_command(const CompareCommand& given) {
   const Style style = output_style();
   const unsigned jobs = given.jobs ? given.jobs : std::max(1u, std::thread::hardware_concurrency());
 
-  const std::vector<RunReport> reports = run_modes(modes, source, options, jobs, error_is_terminal());
+  std::vector<model::Diagnosis> diagnoses;
+  const std::vector<RunReport> reports =
+      run_modes(modes, source, options, jobs, error_is_terminal(), &diagnoses);
+  const auto diagnosed = [&](std::size_t i) {
+    return !diagnoses[i].empty() && reports[i].status == RunReport::Status::Failed;
+  };
 
   if (given.json) {
-    fmt::print("{}\n", dump(compare_json(source.name, *options.profile, reports)));
+    Json json = compare_json(source.name, *options.profile, reports);
+    for (std::size_t i = 0; i < reports.size(); ++i)
+      if (diagnosed(i)) json["runs"][i]["diagnosis"] = model::diagnosis_json(diagnoses[i]);
+    fmt::print("{}\n", dump(json));
   } else if (given.csv) {
     fmt::print("{}", compare_csv(reports));
   } else {
@@ -236,6 +254,9 @@ int compare_command(const CompareCommand& given) {
     }
     fmt::print("{}\n{}\n{}{}", comparison_table(reports, style), cost_bars(reports, style),
                console_verdict(reports), footnotes(reports, style));
+    for (std::size_t i = 0; i < reports.size(); ++i)
+      if (diagnosed(i))
+        fmt::print("\nUnder {}:\n{}", name(reports[i].mode), model::diagnosis_text(diagnoses[i]));
   }
 
   // The first run that did not end well decides; a technique that cannot run this guest is not a failure of

@@ -24,7 +24,7 @@ struct GuestOptions {
   std::string cpu = "p6";
   std::string sensitive = "trap";
   std::string profile = "sandybridge-2012";
-  std::string instructions = "4G";
+  std::string instructions;  ///< empty = enough for a small guest, or for Linux with -kernel
   double seconds = 300;
   bool json = false;
   std::string irqchip = "user";

@@ -27,6 +27,7 @@ class Operator final : public Watcher {
   explicit Operator(OperatorOptions options);  ///< throws HostError for what cannot be typed
   void started(VirtualMachine&) override;
   bool step(VirtualMachine&) override;
+  bool by_guest_time() const override { return true; }
 
   bool satisfied() const { return satisfied_; }          ///< `until` was seen
   const std::string& screen() const { return screen_; }  ///< the last text of the display, without blank ends

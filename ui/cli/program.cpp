@@ -114,7 +114,7 @@ void add_guest_options(CLI::App& command, GuestOptions& o) {
       ->capture_default_str();
   command.add_option("--instructions", o.instructions, "budget of guest instructions, also with k, M, G")
       ->type_name("N")
-      ->capture_default_str();
+      ->default_str("4G, 100G with --kernel");
   command.add_option("--seconds", o.seconds, "budget of wall-clock time; 0 = none")
       ->type_name("S")
       ->capture_default_str();

@@ -97,8 +97,10 @@ std::string_view no_pv_clock(Mode mode) {
   return {};
 }
 
-/// Looks at the machine every so many instructions, until it is done or somebody has had enough. Where a real
-/// processor runs the guest nobody counts its instructions: there, every tenth of a second.
+/// Looks at the machine every so many instructions, until it is done or somebody has had enough; a watcher
+/// who looks for what the guest shows sees it every tenth of a second of the guest's time, too, for most of
+/// that may go by while the guest sleeps. Where a real processor runs the guest nobody counts its
+/// instructions.
 template <class Machines>
 RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOptions& options,
                        Watcher* watcher) {
@@ -112,21 +114,20 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
   Limits limits = options.limits;
   const auto on_idle = [&](u64 cycles) { watcher->idle(watched, cycles); };
   const double patience = options.limits.wall_seconds;
-  const bool by_time = watched.mode() == Mode::Kvm && watcher;
+  const bool counted = watched.mode() != Mode::Kvm;
   bool out_of_time = false, out_of_budget = false, wanted = true;
-  for (u64 step = kStep; !machines.ended() && !out_of_time && !out_of_budget && wanted; step += kStep) {
-    if (by_time)
+  while (!machines.ended() && !out_of_time && !out_of_budget && wanted) {
+    if (watcher && (!counted || watcher->by_guest_time()))
       limits.until = watched.host().now() + watched.host().hz() / 10;
-    else
-      limits.instructions = std::min(step, options.limits.instructions);
+    if (counted) limits.instructions = std::min(machines.spent() + kStep, options.limits.instructions);
     if (patience > 0) limits.wall_seconds = std::max(0.001, patience - elapsed());
     limits.on_idle = nullptr;
     if (watcher && watcher->wants_idle()) limits.on_idle = on_idle;
     machines.run(limits);
     if (watcher) wanted = watcher->step(watched);
     out_of_time = patience > 0 && elapsed() >= patience;
-    out_of_budget = by_time ? watched.why().starts_with("the budget of")
-                            : limits.instructions == options.limits.instructions;
+    out_of_budget = counted ? machines.spent() >= options.limits.instructions
+                            : watched.why().starts_with("the budget of");
   }
   RunReport report = make_report(machines, elapsed());
   const std::string why = watched.why();
@@ -136,7 +137,10 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
     options.diagnosis->loop = model::short_loop(watched);
   }
   if (!machines.ended() && out_of_time)  // the machine knows only of the last step's share
-    report.reason.replace(0, why.size(), fmt::format("the budget of {} seconds is spent", patience));
+    report.reason.replace(0, why.size(),
+                          fmt::format("the budget of {} seconds is spent: --seconds gives more", patience));
+  else if (!machines.ended() && out_of_budget)
+    report.reason.insert(why.size(), ": --instructions gives more");
   if (const auto none = no_pv_clock(report.mode); options.paravirtual.clock && !none.empty())
     report.reason += fmt::format("{}{}", report.reason.empty() ? "" : ". ", none);
   return report;
@@ -164,13 +168,17 @@ RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& optio
 }
 
 std::vector<RunReport> run_modes(const std::vector<Mode>& modes, const GuestSource& source,
-                                 const RunOptions& options, unsigned jobs, bool show_progress) {
+                                 const RunOptions& options, unsigned jobs, bool show_progress,
+                                 std::vector<model::Diagnosis>* diagnoses) {
   std::vector<RunReport> reports(modes.size());
+  if (diagnoses) diagnoses->assign(modes.size(), {});
   std::deque<Progress> states(modes.size());
   std::atomic<std::size_t> next{0}, finished{0};
   const auto work = [&] {
     for (std::size_t i; (i = next++) < modes.size();) {
-      reports[i] = run_mode(modes[i], source, options, &states[i]);
+      RunOptions own = options;
+      if (diagnoses) own.diagnosis = &(*diagnoses)[i];
+      reports[i] = run_mode(modes[i], source, own, &states[i]);
       states[i].done = true;
       ++finished;
     }

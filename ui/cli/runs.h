@@ -58,6 +58,8 @@ class Watcher {
   /// time pass.
   virtual void idle(VirtualMachine&, u64 /*cycles*/) {}
   virtual bool wants_idle() const { return false; }
+  /// Whether step() is to come after every tenth of a second of the guest's time as well.
+  virtual bool by_guest_time() const { return false; }
 };
 
 /// One run, on this thread. What this host or image cannot do becomes an unavailable report.
@@ -65,8 +67,9 @@ RunReport run_mode(Mode, const GuestSource&, const RunOptions&, Watcher* watcher
 
 /// All of them, at most `jobs` at a time, each with its own machine, so that the order of completion changes
 /// nothing. With `show_progress` a line on standard error follows them. Overhead is relative to the native
-/// run, if there is one.
+/// run, if there is one. `diagnoses` receives, mode by mode, what RunOptions::diagnosis does of one run.
 std::vector<RunReport> run_modes(const std::vector<Mode>&, const GuestSource&, const RunOptions&,
-                                 unsigned jobs, bool show_progress);
+                                 unsigned jobs, bool show_progress,
+                                 std::vector<model::Diagnosis>* diagnoses = nullptr);
 
 }  // namespace ringside::cli
