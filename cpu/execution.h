@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "cpu/flags.h"
+#include "cpu/insn.h"
 #include "cpu/tlb.h"
 
 namespace ringside {
 
-struct Insn;
 struct JumpEntry;
 
 /// What the decoding of an instruction, and the choice of its handler, depend on besides its bytes.
@@ -52,6 +52,7 @@ struct Execution {
   u32 debug_causes = 0;           ///< DR6 bits of the debug trap that follows this instruction
   const Insn* current = nullptr;  ///< the instruction that is about to call out of the engine
   u64 value = 0;                  ///< what a slow-path read yielded
+  Handler twin = nullptr;         ///< of the fast handler that has missed the TLB
   LinearAddr update_address{};    ///< where the pending read-modify-write goes
 };
 

@@ -103,12 +103,12 @@ bool store_at(Core& c, Seg seg, u32 offset, T value) {
 }
 
 template <Access access>
-Step after_miss(Insn* i, Core* c, Handler twin) {
-  return refill_tlb<access>(*c, LinearAddr(effective_offset(*i, *c))) ? go(i, c) : twin(i, c);
+Step after_miss(Insn* i, Core* c) {
+  return refill_tlb<access>(*c, LinearAddr(effective_offset(*i, *c))) ? go(i, c) : c->x.twin(i, c);
 }
 
-template Step after_miss<Access::Read>(Insn*, Core*, Handler);
-template Step after_miss<Access::Write>(Insn*, Core*, Handler);
+template Step after_miss<Access::Read>(Insn*, Core*);
+template Step after_miss<Access::Write>(Insn*, Core*);
 template bool load_general<u8>(Insn*, Core*);
 template bool load_general<u16>(Insn*, Core*);
 template bool load_general<u32>(Insn*, Core*);

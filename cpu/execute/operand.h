@@ -56,9 +56,10 @@ bool load_at(Core&, Seg, u32 offset, T& value);
 template <class T>
 bool store_at(Core&, Seg, u32 offset, T value);
 /// Where a fast handler's TLB did not know the page: starts the instruction again if a walk of the usual kind
-/// has filled the TLB, and otherwise lets the general twin do it.
+/// has filled the TLB, and otherwise lets the general twin do it, which lies in x.twin: a third argument
+/// would cost every fast handler a register.
 template <Access access>
-Step after_miss(Insn*, Core*, Handler twin);
+Step after_miss(Insn*, Core*);
 
 // ---- registers
 
@@ -218,7 +219,8 @@ struct Mem {
   /// The TLB did not know.
   template <Access access, Handler twin>
   [[gnu::always_inline]] static Step miss(Insn* i, Core* c) {
-    return after_miss<access>(i, c, twin);
+    c->x.twin = twin;
+    return after_miss<access>(i, c);
   }
   [[gnu::always_inline]] static Step done(Insn* i, Core* c) { return next(i, c); }
 };
