@@ -272,7 +272,7 @@ template <Access access>
 bool refill_tlb(Core& core, LinearAddr address) {
   TlbEntry& entry = core.x.tlb[Tlb::index(address)];
   if (entry.page_tag == address.page().value) return false;
-  const bool user = core.x.tlb == core.tlb.user.data();
+  const bool user = core.x.context & mode::kUser;
   const Quick quick = user ? fill_from_two_levels<false>(core, entry, address, access, true)
                            : fill_from_two_levels<false>(core, entry, address, access, false);
   return quick == Quick::Filled &&
