@@ -235,14 +235,11 @@ int compare_command(const CompareCommand& given) {
   std::vector<model::Diagnosis> diagnoses;
   const std::vector<RunReport> reports =
       run_modes(modes, source, options, jobs, error_is_terminal(), &diagnoses);
-  const auto diagnosed = [&](std::size_t i) {
-    return !diagnoses[i].empty() && reports[i].status == RunReport::Status::Failed;
-  };
 
   if (given.json) {
     Json json = compare_json(source.name, *options.profile, reports);
     for (std::size_t i = 0; i < reports.size(); ++i)
-      if (diagnosed(i)) json["runs"][i]["diagnosis"] = model::diagnosis_json(diagnoses[i]);
+      if (!diagnoses[i].empty()) json["runs"][i]["diagnosis"] = model::diagnosis_json(diagnoses[i]);
     fmt::print("{}\n", dump(json));
   } else if (given.csv) {
     fmt::print("{}", compare_csv(reports));
@@ -255,7 +252,7 @@ int compare_command(const CompareCommand& given) {
     fmt::print("{}\n{}\n{}{}", comparison_table(reports, style), cost_bars(reports, style),
                console_verdict(reports), footnotes(reports, style));
     for (std::size_t i = 0; i < reports.size(); ++i)
-      if (diagnosed(i))
+      if (!diagnoses[i].empty())
         fmt::print("\nUnder {}:\n{}", name(reports[i].mode), model::diagnosis_text(diagnoses[i]));
   }
 
