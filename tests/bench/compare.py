@@ -194,9 +194,11 @@ def main():
     names = [n for n in options.only.split(',') if n not in tool or shutil.which(tool[n])]
     letters = [l for l in sorted(ALL) if l in options.workloads]
     runs = {n: [] for n in names}
+    floor = []
     with tempfile.TemporaryDirectory() as folder:
         image = Image(folder)
         for n in range(options.rounds):
+            floor.append(run('echo R', image, {}, options.timeout))
             for name in names:
                 less = {l: SLOWER.get((name, l), SLOWER.get(name, 1)) for l in letters}
                 iterations = {l: max(1, ALL[l][1] // less[l]) for l in letters}
@@ -217,6 +219,7 @@ def main():
             continue
         ms, private, resident = (statistics.median(r[k] for r in started) for k in ('start', 'private', 'resident'))
         print(f'  {name:32}{ms * 1e3:12.1f}{private / 1024:14.1f}{resident / 1024:14.1f}')
+    print(f'  {"starting any program (echo)":32}{statistics.median(r["start"] for r in floor) * 1e3:12.1f}')
     if options.json:
         with open(options.json, 'w') as f:
             json.dump(runs, f)

@@ -46,6 +46,8 @@ struct RunCommand : GuestOptions {
   bool console = false;
   std::string trace;  ///< Chrome trace of the exits; empty = none
   std::string gdb;    ///< "tcp::PORT"; empty = no debugger
+  bool gdb_at_default_port = false;
+  bool freeze = false;  ///< of no effect: with gdb the guest always waits
   OperatorOptions attend{.prompt = "# "};
 };
 

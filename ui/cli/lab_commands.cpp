@@ -6,8 +6,9 @@
 
 namespace ringside::cli {
 
-std::function<int()> add_lab_commands(CLI::App& app, LabOptions& o) {
-  CLI::App& lab = *app.add_subcommand("lab", "the labs: predict, build, measure, be graded");
+Action declare_lab(CLI::App& lab, const Words&) {
+  const auto given = std::make_shared<LabOptions>();
+  LabOptions& o = *given;
   lab.require_subcommand(1);
   CLI::App& list = *lab.add_subcommand("list", "what there is");
   list.add_flag("--json", o.json, "as JSON");
@@ -49,7 +50,8 @@ std::function<int()> add_lab_commands(CLI::App& app, LabOptions& o) {
   package.add_option("name", o.name, "number or name")->required()->type_name("LAB");
   package.add_flag("--gradescope", o.gradescope, "as Gradescope's zip: setup.sh, run_autograder")->required();
   package.add_option("--output", o.output, "file; NAME-gradescope.zip without it")->type_name("FILE.zip");
-  return [&]() {
+  return [given, &list, &start, &check, &answers, &package] {
+    const LabOptions& o = *given;
     papers::give_to_labs();
     if (list.parsed()) return lab_list(o);
     if (start.parsed()) return lab_start(o);

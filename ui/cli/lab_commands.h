@@ -1,13 +1,10 @@
 // `ringside lab`: list, start, check, grade, package.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
+#include "ui/cli/declarations.h"
 
 namespace ringside::cli {
 
@@ -18,8 +15,8 @@ struct LabOptions {
   bool json = false, gradescope = false;
 };
 
-/// Adds the command with its subcommands; the result runs the one that was given.
-std::function<int()> add_lab_commands(CLI::App& app, LabOptions& options);
+/// Adds its subcommands; the result runs the one that was given.
+Action declare_lab(CLI::App& lab, const Words&);
 
 int lab_list(const LabOptions&);
 int lab_start(const LabOptions&);

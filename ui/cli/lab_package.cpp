@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "cpu/host_error.h"
+#include "hypervisor/capstone_library.h"
 #include "labs/framework/definition.h"
 #include "ui/cli/lab_commands.h"
 
@@ -64,7 +65,8 @@ Ended run_in(const fs::path& folder, std::vector<std::string> words) {
   return end;
 }
 
-/// The shared libraries of `program` and the loader (as ld.so), as `ldd` names them.
+/// The shared libraries of `program` and the loader (as ld.so), as `ldd` names them, and what it opens when
+/// needed.
 void copy_libraries(const fs::path& program, const fs::path& to) {
   const Ended ldd = run_in("/", {"ldd", program.string()});
   if (ldd.status != 0) throw HostError(fmt::format("ldd cannot read {}", program.string()));
@@ -77,6 +79,8 @@ void copy_libraries(const fs::path& program, const fs::path& to) {
     const bool loader = line.find("=>") == std::string::npos;
     fs::copy_file(library, to / (loader ? "ld.so" : library.filename()));
   }
+  const fs::path capstone = CapstoneLibrary::get().path;
+  fs::copy_file(capstone, to / capstone.filename());
 }
 
 }  // namespace

@@ -1,25 +1,27 @@
 #include "ui/model/disassembler.h"
 
-#include <capstone/capstone.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "cpu/host_error.h"
+#include "hypervisor/capstone_library.h"
 #include "hypervisor/run_report.h"
 
 namespace ringside::model {
 
 struct Disassembler::Handles {
+  const CapstoneLibrary& capstone = CapstoneLibrary::get();
   csh code16 = 0, code32 = 0;
   Handles() {
-    if (cs_open(CS_ARCH_X86, CS_MODE_16, &code16) != CS_ERR_OK ||
-        cs_open(CS_ARCH_X86, CS_MODE_32, &code32) != CS_ERR_OK)
-      throw HostError("Capstone cannot disassemble x86. Reinstall the package libcapstone4.");
+    if (capstone.open(CS_ARCH_X86, CS_MODE_16, &code16) != CS_ERR_OK ||
+        capstone.open(CS_ARCH_X86, CS_MODE_32, &code32) != CS_ERR_OK)
+      throw HostError(
+          fmt::format("Capstone ({}) cannot disassemble x86. Reinstall its package.", capstone.path));
   }
   ~Handles() {
-    cs_close(&code16);
-    cs_close(&code32);
+    capstone.close(&code16);
+    capstone.close(&code32);
   }
 };
 
@@ -30,7 +32,8 @@ std::vector<DisassemblyRow> Disassembler::rows(u32 address, std::size_t count, b
                                                const Fetch& fetch, const Image& image) const {
   constexpr std::size_t kLongestInstruction = 15;
   const csh handle = code32 ? handles_->code32 : handles_->code16;
-  cs_insn* insn = cs_malloc(handle);
+  const CapstoneLibrary& capstone = handles_->capstone;
+  cs_insn* insn = capstone.malloc(handle);
   std::vector<DisassemblyRow> result;
   for (std::size_t row = 0; row < count; ++row) {
     std::array<u8, kLongestInstruction> buffer{};
@@ -45,7 +48,7 @@ std::vector<DisassemblyRow> Disassembler::rows(u32 address, std::size_t count, b
     if (available == 0) {
       r.bytes = "--";
       r.mnemonic = "(not mapped)";
-    } else if (cs_disasm_iter(handle, &code, &size, &at, insn)) {
+    } else if (capstone.disasm_iter(handle, &code, &size, &at, insn)) {
       length = insn->size;
       r.mnemonic = insn->mnemonic;
       r.operands = insn->op_str;
@@ -59,7 +62,7 @@ std::vector<DisassemblyRow> Disassembler::rows(u32 address, std::size_t count, b
     if (available == 0) break;
     address += length;
   }
-  cs_free(insn, 1);
+  capstone.free(insn, 1);
   return result;
 }
 
