@@ -2,7 +2,7 @@
 
 #include <cassert>
 
-#include "hypervisor/boot_machine.h"
+#include "hypervisor/boot/boot_machine.h"
 
 namespace ringside {
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cpu/cpu.h"
-#include "hypervisor/cost_profile.h"
+#include "hypervisor/accounting/cost_profile.h"
 #include "hypervisor/machine.h"
 #include "hypervisor/pv_clock.h"
 

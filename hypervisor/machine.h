@@ -11,7 +11,7 @@
 #include <string>
 
 #include "hypervisor/abi/ports.h"
-#include "hypervisor/block_backend.h"
+#include "hypervisor/devices/block_backend.h"
 #include "hypervisor/devices/clock.h"
 #include "hypervisor/devices/dma.h"
 #include "hypervisor/guest_memory.h"

@@ -16,13 +16,13 @@
 #include "hypervisor/devices/pit.h"
 #include "hypervisor/devices/simple_ports.h"
 #include "hypervisor/devices/uart.h"
+#include "hypervisor/devices/unclaimed.h"
 #include "hypervisor/devices/vga.h"
 #include "hypervisor/devices/virtio_block.h"
 #include "hypervisor/devices/virtio_console.h"
 #include "hypervisor/devices/virtio_net.h"
 #include "hypervisor/devices/virtio_pci.h"
 #include "hypervisor/machine.h"
-#include "hypervisor/unclaimed.h"
 
 namespace ringside {
 

@@ -10,7 +10,7 @@
 
 #include "hypervisor/exit.h"
 #include "hypervisor/host.h"
-#include "hypervisor/image.h"
+#include "hypervisor/boot/image.h"
 
 namespace ringside {
 

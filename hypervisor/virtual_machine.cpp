@@ -7,7 +7,7 @@
 #include <chrono>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 
 namespace ringside {
 namespace {

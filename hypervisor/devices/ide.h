@@ -11,7 +11,7 @@
 #include <array>
 #include <memory>
 
-#include "hypervisor/block_backend.h"
+#include "hypervisor/devices/block_backend.h"
 #include "hypervisor/devices/clock.h"
 #include "hypervisor/devices/pic.h"
 

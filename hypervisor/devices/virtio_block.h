@@ -9,7 +9,7 @@
 #include <deque>
 #include <memory>
 
-#include "hypervisor/block_backend.h"
+#include "hypervisor/devices/block_backend.h"
 #include "hypervisor/devices/virtio_device.h"
 
 namespace ringside {

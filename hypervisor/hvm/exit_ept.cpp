@@ -6,9 +6,9 @@
 // (violations), table 28-7 (qualification).
 #include <fmt/format.h>
 
-#include "hypervisor/describe_state.h"
 #include "hypervisor/hvm/monitored_operands.h"
 #include "hypervisor/machine_layout.h"
+#include "hypervisor/text/describe_state.h"
 
 namespace ringside {
 

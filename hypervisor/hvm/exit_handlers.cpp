@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "hypervisor/abi/paravirtual.h"
-#include "hypervisor/describe_state.h"
 #include "hypervisor/hvm/vmx_monitor.h"
+#include "hypervisor/text/describe_state.h"
 
 namespace ringside {
 Outcome VmxMonitor::inject_fault(const GuestFault& fault) {

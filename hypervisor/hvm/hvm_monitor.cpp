@@ -5,8 +5,8 @@
 #include <cassert>
 #include <cstring>
 
-#include "hypervisor/boot_machine.h"
-#include "hypervisor/describe_state.h"
+#include "hypervisor/boot/boot_machine.h"
+#include "hypervisor/text/describe_state.h"
 
 namespace ringside {
 

@@ -2,7 +2,7 @@
 // models.
 #pragma once
 
-#include "hypervisor/guest_operands.h"
+#include "hypervisor/emulate/guest_operands.h"
 #include "hypervisor/hvm/vmx_monitor.h"
 
 namespace ringside {

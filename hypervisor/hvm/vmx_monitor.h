@@ -12,7 +12,7 @@
 // shadow_memory.cpp, event_injection.cpp, passthrough.cpp. Manual: Intel SDM vol. 3 ch. 24-29.
 #pragma once
 
-#include "hypervisor/emulate.h"
+#include "hypervisor/emulate/emulate.h"
 #include "hypervisor/hvm/ept_tables.h"
 #include "hypervisor/hvm/hvm_monitor.h"
 #include "hypervisor/hvm/io_mmu.h"

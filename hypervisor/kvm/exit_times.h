@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "hypervisor/exit_reason.h"
+#include "hypervisor/accounting/exit_reason.h"
 
 namespace ringside {
 

@@ -7,10 +7,10 @@
 
 #include "cpu/host_error.h"
 #include "cpu/paging.h"
-#include "hypervisor/describe_state.h"
-#include "hypervisor/disassemble.h"
 #include "hypervisor/kvm/probe.h"
 #include "hypervisor/machine_layout.h"
+#include "hypervisor/text/describe_state.h"
+#include "hypervisor/text/disassemble.h"
 
 namespace ringside {
 

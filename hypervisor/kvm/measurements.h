@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "hypervisor/exit_reason.h"
+#include "hypervisor/accounting/exit_reason.h"
 
 namespace ringside {
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "hypervisor/abi/paravirtual.h"
-#include "hypervisor/block_backend.h"
+#include "hypervisor/devices/block_backend.h"
 #include "hypervisor/para/shared_page.h"
 
 namespace ringside::para {

@@ -9,7 +9,7 @@
 // Source: Barham et al., SOSP 2003, section 3.3.6 ("Building a new domain").
 #pragma once
 
-#include "hypervisor/image.h"
+#include "hypervisor/boot/image.h"
 #include "hypervisor/network/port.h"
 #include "hypervisor/para/monitor_area.h"
 

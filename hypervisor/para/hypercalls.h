@@ -4,7 +4,7 @@
 #include <array>
 #include <span>
 
-#include "hypervisor/exit_reason.h"
+#include "hypervisor/accounting/exit_reason.h"
 #include "hypervisor/para/domain.h"
 
 namespace ringside::para {

@@ -13,7 +13,7 @@
 
 #include <cstring>
 
-#include "hypervisor/emulate.h"
+#include "hypervisor/emulate/emulate.h"
 #include "hypervisor/trap/ring_compression.h"
 #include "hypervisor/trap/shadow_descriptors.h"
 

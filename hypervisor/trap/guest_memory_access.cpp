@@ -2,7 +2,7 @@
 // privilege.
 #include <algorithm>
 
-#include "hypervisor/guest_operands.h"
+#include "hypervisor/emulate/guest_operands.h"
 #include "hypervisor/trap/guest.h"
 
 namespace ringside {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 
 namespace ringside {
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "cpu/decode.h"
-#include "hypervisor/disassemble.h"
+#include "hypervisor/text/disassemble.h"
 #include "hypervisor/trap/operands.h"
 
 namespace ringside {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "cpu/notes.h"
-#include "hypervisor/boot_machine.h"
+#include "hypervisor/boot/boot_machine.h"
 #include "hypervisor/trap/operands.h"
 
 namespace ringside {

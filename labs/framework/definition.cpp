@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 
 namespace ringside::labs {
 namespace fs = std::filesystem;

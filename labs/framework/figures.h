@@ -1,7 +1,7 @@
 // Figures that a student has written down, against those of the run.
 #pragma once
 
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 #include "labs/framework/check.h"
 
 namespace ringside::labs {

@@ -7,7 +7,7 @@
 #include <ctime>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 
 namespace ringside::labs {
 namespace {

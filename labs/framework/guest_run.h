@@ -1,8 +1,8 @@
 // A whole guest: under a student's monitor, or under ours for comparison.
 #pragma once
 
-#include "hypervisor/block_backend.h"
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
+#include "hypervisor/devices/block_backend.h"
 #include "labs/framework/session.h"
 
 namespace ringside::labs {

@@ -1,6 +1,6 @@
 // The image loaders against arbitrary files: whatever is accepted must also boot or be refused, within RAM.
 #include "cpu/host_error.h"
-#include "hypervisor/image.h"
+#include "hypervisor/boot/image.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace ringside;

@@ -4,7 +4,7 @@
 
 #include "guests/builtin.h"
 #include "guests/kernel/ringfs_format.h"
-#include "hypervisor/image.h"
+#include "hypervisor/boot/image.h"
 #include "tests/catch.h"
 
 using namespace ringside;

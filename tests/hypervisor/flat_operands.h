@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "hypervisor/emulate.h"
+#include "hypervisor/emulate/emulate.h"
 
 namespace ringside::test {
 

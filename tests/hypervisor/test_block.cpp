@@ -3,7 +3,7 @@
 #include <fstream>
 
 #include "cpu/host_error.h"
-#include "hypervisor/block_backend.h"
+#include "hypervisor/devices/block_backend.h"
 #include "tests/catch.h"
 
 using namespace ringside;

@@ -1,6 +1,6 @@
 // The prices: complete, sourced, and such that the published round trips come out of them.
 
-#include "hypervisor/cost_profile.h"
+#include "hypervisor/accounting/cost_profile.h"
 
 #include <set>
 

@@ -1,6 +1,6 @@
 // The instruction emulator: its rules on single instructions, then against the processor on random ones. The
 // two share the decoder and nothing else.
-#include "hypervisor/emulate.h"
+#include "hypervisor/emulate/emulate.h"
 
 #include <array>
 #include <initializer_list>

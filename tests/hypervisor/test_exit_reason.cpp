@@ -1,6 +1,6 @@
 // The exit reasons: complete, distinct, explained.
 
-#include "hypervisor/exit_reason.h"
+#include "hypervisor/accounting/exit_reason.h"
 
 #include <algorithm>
 #include <cctype>

@@ -1,5 +1,5 @@
 // A guest that computes: the x87 in each mode, with its state switched lazily and its errors reported.
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 #include "tests/catch.h"
 
 using namespace ringside;

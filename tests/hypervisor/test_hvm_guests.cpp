@@ -2,8 +2,8 @@
 // and no others, and a guest that misbehaves ends with a report.
 #include <random>
 
+#include "hypervisor/accounting/run_report.h"
 #include "hypervisor/hvm/vmx_monitor.h"
-#include "hypervisor/run_report.h"
 #include "tests/catch.h"
 
 using namespace ringside;

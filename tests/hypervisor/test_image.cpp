@@ -1,7 +1,7 @@
 #include <random>
 
 #include "cpu/host_error.h"
-#include "hypervisor/image.h"
+#include "hypervisor/boot/image.h"
 #include "tests/catch.h"
 #include "tests/hypervisor/elf_builder.h"
 

@@ -4,7 +4,7 @@
 #include <numeric>
 #include <random>
 
-#include "hypervisor/cost_profile.h"
+#include "hypervisor/accounting/cost_profile.h"
 #include "tests/catch.h"
 
 using namespace ringside;

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "cpu/host_error.h"
-#include "hypervisor/image.h"
+#include "hypervisor/boot/image.h"
 #include "tests/catch.h"
 
 using namespace ringside;

@@ -3,7 +3,7 @@
 #include <map>
 #include <numeric>
 
-#include "hypervisor/mp_tables.h"
+#include "hypervisor/boot/mp_tables.h"
 #include "hypervisor/virtual_machine.h"
 #include "tests/catch.h"
 

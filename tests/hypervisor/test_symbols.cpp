@@ -1,6 +1,6 @@
 #include "cpu/host_error.h"
-#include "hypervisor/run_report.h"
-#include "hypervisor/symbols.h"
+#include "hypervisor/accounting/run_report.h"
+#include "hypervisor/boot/symbols.h"
 #include "tests/catch.h"
 
 using namespace ringside;

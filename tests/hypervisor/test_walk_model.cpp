@@ -1,5 +1,5 @@
 // Bhargava's formula on tables that are really walked.
-#include "hypervisor/walk_model.h"
+#include "hypervisor/accounting/walk_model.h"
 #include "tests/catch.h"
 
 using namespace ringside;

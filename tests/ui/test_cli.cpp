@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "guests/builtin.h"
-#include "hypervisor/exit_reason.h"
+#include "hypervisor/accounting/exit_reason.h"
 #include "tests/catch.h"
 #include "tests/ui/run_program.h"
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "guests/builtin.h"
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 #include "tests/catch.h"
 #include "tests/ui/run_program.h"
 

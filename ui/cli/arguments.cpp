@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 
 namespace ringside::cli {
 namespace {

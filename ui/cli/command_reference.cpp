@@ -6,7 +6,7 @@
 
 #include "cpu/host_error.h"
 #include "guests/builtin.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 #include "ui/cli/commands.h"
 #include "ui/cli/terminal.h"
 #include "ui/model/report_data.h"

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "cpu/host_error.h"
-#include "hypervisor/symbols.h"
+#include "hypervisor/boot/symbols.h"
 #include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
 #include "ui/cli/live_console.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 
 namespace ringside::cli {
 

@@ -13,7 +13,7 @@
 #include <sstream>
 
 #include "cpu/host_error.h"
-#include "hypervisor/capstone_library.h"
+#include "hypervisor/text/capstone_library.h"
 #include "labs/framework/definition.h"
 #include "ui/cli/lab_commands.h"
 

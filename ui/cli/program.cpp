@@ -8,7 +8,7 @@
 #include <new>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 #include "ui/cli/arguments.h"
 #include "ui/cli/declarations.h"
 #include "ui/cli/tables.h"

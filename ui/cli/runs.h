@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 #include "ui/model/guest_source.h"
 
 namespace ringside::model {

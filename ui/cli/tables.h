@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 #include "ui/cli/terminal.h"
 
 namespace ringside::cli {

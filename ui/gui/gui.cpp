@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 #include "ui/gui/app.h"
 #include "ui/gui/offscreen.h"
 #include "ui/gui/settings.h"

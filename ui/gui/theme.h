@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-#include "hypervisor/ledger.h"
+#include "hypervisor/accounting/ledger.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside::gui {

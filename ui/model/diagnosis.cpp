@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "hypervisor/describe_state.h"
+#include "hypervisor/accounting/run_report.h"
 #include "hypervisor/machine_layout.h"
-#include "hypervisor/run_report.h"
+#include "hypervisor/text/describe_state.h"
 #include "ui/model/disassembler.h"
 
 namespace ringside::model {

@@ -5,7 +5,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "cpu/notes.h"
-#include "hypervisor/unclaimed.h"
+#include "hypervisor/devices/unclaimed.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside::model {

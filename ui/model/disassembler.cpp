@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "cpu/host_error.h"
-#include "hypervisor/capstone_library.h"
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
+#include "hypervisor/text/capstone_library.h"
 
 namespace ringside::model {
 

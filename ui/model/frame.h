@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "hypervisor/ledger.h"
+#include "hypervisor/accounting/ledger.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside::model {

@@ -6,8 +6,8 @@
 
 #include "cpu/host_error.h"
 #include "guests/builtin.h"
-#include "hypervisor/linux_boot.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/boot/linux_boot.h"
+#include "hypervisor/text/suggest.h"
 
 namespace ringside {
 namespace {

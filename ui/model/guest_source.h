@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "hypervisor/block_backend.h"
-#include "hypervisor/image.h"
+#include "hypervisor/boot/image.h"
+#include "hypervisor/devices/block_backend.h"
 #include "hypervisor/virtual_machine.h"
 
 namespace ringside {

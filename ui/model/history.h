@@ -9,8 +9,8 @@
 #include <memory>
 #include <vector>
 
+#include "hypervisor/devices/versioned_disk.h"
 #include "hypervisor/snapshot.h"
-#include "hypervisor/versioned_disk.h"
 #include "ui/model/recorder.h"
 
 namespace ringside::model {

@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 
 namespace ringside::model {
 

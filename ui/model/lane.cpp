@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "cpu/host_error.h"
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 
 namespace ringside::model {
 namespace {

@@ -9,7 +9,7 @@
 #include <functional>
 #include <memory>
 
-#include "hypervisor/run_report.h"
+#include "hypervisor/accounting/run_report.h"
 #include "ui/model/commands.h"
 #include "ui/model/disassembler.h"
 #include "ui/model/guest_source.h"

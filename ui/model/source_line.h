@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "hypervisor/ledger.h"
+#include "hypervisor/accounting/ledger.h"
 
 namespace ringside::model {
 

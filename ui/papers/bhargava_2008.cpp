@@ -2,10 +2,11 @@
 // references of a two-dimensional walk, and what they cost beside a one-dimensional one.
 //
 // References are counted by walking tables that lie in memory. No processor here runs 64-bit guests, so the
-// walk of 4 and 4 levels is made through tables of that shape without a guest (hypervisor/walk_model.h).
+// walk of 4 and 4 levels is made through tables of that shape without a guest
+// (hypervisor/accounting/walk_model.h).
 #include <fmt/format.h>
 
-#include "hypervisor/walk_model.h"
+#include "hypervisor/accounting/walk_model.h"
 #include "ui/papers/paper.h"
 
 namespace ringside::papers {

@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "cpu/host_error.h"
-#include "hypervisor/suggest.h"
+#include "hypervisor/text/suggest.h"
 
 namespace ringside::papers {
 

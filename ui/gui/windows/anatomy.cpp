@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "hypervisor/cost_profile.h"
+#include "hypervisor/accounting/cost_profile.h"
 #include "ui/gui/context.h"
 #include "ui/model/diagnosis.h"
 #include "ui/model/source_line.h"

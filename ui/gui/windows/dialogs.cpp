@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <optional>
 
-#include "hypervisor/exit_reason.h"
+#include "hypervisor/accounting/exit_reason.h"
 #include "ui/gui/context.h"
 
 namespace ringside::gui {

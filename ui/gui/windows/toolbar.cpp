@@ -6,7 +6,7 @@
 #include <array>
 
 #include "guests/builtin.h"
-#include "hypervisor/cost_profile.h"
+#include "hypervisor/accounting/cost_profile.h"
 #include "ui/gui/context.h"
 
 namespace ringside::gui {
