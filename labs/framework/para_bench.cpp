@@ -1,16 +1,9 @@
 #include "labs/framework/para_bench.h"
 
-#include "hypervisor/virtual_machine.h"
+#include "labs/framework/bench_host.h"
 
 namespace ringside::labs {
 namespace {
-
-HostConfig config() {
-  HostConfig c;
-  c.ram_bytes = ParaBench::kRam;
-  c.monitor_bytes = monitor_bytes(Mode::Para, ParaBench::kRam);
-  return c;
-}
 
 Image image() {
   constexpr u8 kInt82[] = {0xCD, 0x82, 0xEB, 0xFE};  // INT 82h; JMP to itself
@@ -24,7 +17,7 @@ Image image() {
 
 }  // namespace
 
-ParaBench::ParaBench(Session& session) : host(config()) {
+ParaBench::ParaBench(Session& session) : host(bench_host(Mode::Para, kRam)) {
   monitor = std::make_unique<ParaBridge>(host, session);
   monitor->boot(image(), "");
   host.cpu.flush_tlb();

@@ -1,7 +1,7 @@
 #include "labs/framework/shadow_bench.h"
 
 #include "cpu/paging.h"
-#include "hypervisor/virtual_machine.h"
+#include "labs/framework/bench_host.h"
 
 namespace ringside::labs {
 namespace {
@@ -11,17 +11,9 @@ constexpr unsigned kMostExits = 400;
 constexpr u16 kForEver = 0xFEEB;  ///< JMP to itself, where code and handlers end
 constexpr u32 kAll = pte::P | pte::W | pte::U;
 
-HostConfig config() {
-  HostConfig c;
-  c.ram_bytes = FlatGuest::kRam;
-  c.monitor_bytes = monitor_bytes(Mode::Trap, FlatGuest::kRam);
-  c.cpu.sensitive = SensitiveInstructions::Trap;
-  return c;
-}
-
 }  // namespace
 
-ShadowBench::ShadowBench(Session& session, bool paging) : host(config()) {
+ShadowBench::ShadowBench(Session& session, bool paging) : host(bench_host(Mode::Trap, kRam)) {
   monitor = std::make_unique<ShadowBridge>(host, session);
   CpuState state = place(host.machine.ram());
   state.idtr = {kIdt, 0x7FF};

@@ -1,6 +1,6 @@
 #include "labs/framework/trap_bench.h"
 
-#include "hypervisor/virtual_machine.h"
+#include "labs/framework/bench_host.h"
 
 namespace ringside::labs {
 namespace {
@@ -8,17 +8,9 @@ namespace {
 constexpr u64 kMostInstructions = 64;
 constexpr unsigned kHiddenFaults = 4;  ///< of the shadow tables, before what is being looked at
 
-HostConfig config() {
-  HostConfig c;
-  c.ram_bytes = FlatGuest::kRam;
-  c.monitor_bytes = monitor_bytes(Mode::Trap, FlatGuest::kRam);
-  c.cpu.sensitive = SensitiveInstructions::Trap;
-  return c;
-}
-
 }  // namespace
 
-TrapBench::TrapBench(Session& session) : host(config()) {
+TrapBench::TrapBench(Session& session) : host(bench_host(Mode::Trap, kRam)) {
   monitor = std::make_unique<TrapBridge>(host, session);
   monitor->guest.begin(place(host.machine.ram()));
   host.cpu.flush_tlb();

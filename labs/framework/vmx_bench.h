@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "hypervisor/virtual_machine.h"
+#include "labs/framework/bench_host.h"
 #include "labs/framework/flat_guest.h"
 #include "labs/framework/session.h"
 
@@ -15,7 +15,7 @@ namespace ringside::labs {
 template <class Bridge>
 class VmxBench : public FlatGuest {
  public:
-  explicit VmxBench(Session& session) : host(config()) {
+  explicit VmxBench(Session& session) : host(bench_host(Mode::Hvm, kRam)) {
     monitor = std::make_unique<Bridge>(host, session);
     CpuState state = place(host.machine.ram());
     state.idtr = {kIdt, 0x7FF};
@@ -78,12 +78,6 @@ class VmxBench : public FlatGuest {
   static constexpr unsigned kMostEntries = 40'000;
   static constexpr u64 kSlice = 50;
 
-  static HostConfig config() {
-    HostConfig c;
-    c.ram_bytes = kRam;
-    c.monitor_bytes = monitor_bytes(Mode::Hvm, kRam);
-    return c;
-  }
   void place_code(u32 address, const std::vector<u8>& code) {
     constexpr u16 kForEver = 0xFEEB;  // JMP to itself
     const GuestMemory& ram = host.machine.ram();

@@ -1,8 +1,8 @@
 // Memory virtualization as whole guests see it: every policy and geometry shows what bare metal shows.
 #include "cpu/core.h"
 #include "guests/builtin.h"
-#include "hypervisor/accounting/walk_trace.h"
 #include "hypervisor/virtual_machine.h"
+#include "hypervisor/walk_trace.h"
 #include "tests/catch.h"
 
 using namespace ringside;

@@ -133,8 +133,7 @@ void print_run(const RunCommand& given, const GuestSource& source, const RunOpti
                const RunReport& report, const std::string& screen, const model::Diagnosis& diagnosis) {
   if (given.json) {
     Json json = run_json(source.name, report);
-    if (!diagnosis.empty() && report.status == RunReport::Status::Failed)
-      json["diagnosis"] = model::diagnosis_json(diagnosis);
+    if (!diagnosis.empty()) json["diagnosis"] = model::diagnosis_json(diagnosis);
     fmt::print("{}\n", dump(json));
     return;
   }
@@ -148,19 +147,18 @@ void print_run(const RunCommand& given, const GuestSource& source, const RunOpti
 
 int run_command(const RunCommand& given) {
   const Mode mode = parse_mode(given.mode);
-  RunOptions options = options_of(given);
+  const RunOptions options = options_of(given);
   const GuestSource source = source_of(given);
 
   RunReport report;
   model::Diagnosis diagnosis;
-  options.diagnosis = &diagnosis;
   if (given.console && !given.trace.empty()) throw HostError("--trace and --console exclude each other");
   std::string screen;
   if (given.attend.any() && (given.console || !given.trace.empty()))
     throw HostError("--type, --keys and --until exclude --console and --trace");
   if (given.attend.any()) {
     Operator someone(given.attend);
-    report = run_mode(mode, source, options, &someone);
+    report = run_mode(mode, source, options, &someone, &diagnosis);
     screen = someone.screen();
     if (someone.satisfied() && report.ending == Ending::Budget) {
       report.status = RunReport::Status::Ok;
@@ -169,13 +167,15 @@ int run_command(const RunCommand& given) {
     }
   } else if (!given.trace.empty()) {
     Tracer tracer(given.trace, source.name);
-    report = run_mode(mode, source, options, &tracer);
+    report = run_mode(mode, source, options, &tracer, &diagnosis);
     tracer.finish();
   } else if (given.console) {
     LiveConsole console(given.json ? stderr : stdout);
-    report = run_mode(mode, source, options, &console);
+    report = run_mode(mode, source, options, &console, &diagnosis);
   } else {
-    report = run_modes({mode}, source, options, 1, error_is_terminal()).front();
+    std::vector<model::Diagnosis> diagnoses;
+    report = run_modes({mode}, source, options, 1, error_is_terminal(), &diagnoses).front();
+    diagnosis = std::move(diagnoses.front());
     report.overhead.reset();
   }
   if (report.status == RunReport::Status::Unavailable)
@@ -187,8 +187,7 @@ int run_command(const RunCommand& given) {
     if (tell && report.ending == Ending::Died) fmt::print(stderr, "{}", model::diagnosis_text(diagnosis));
   } else {
     print_run(given, source, options, report, screen, diagnosis);
-    if (tell && report.status == RunReport::Status::Failed)
-      fmt::print("{}", model::diagnosis_text(diagnosis));
+    if (tell) fmt::print("{}", model::diagnosis_text(diagnosis));
   }
   return static_cast<int>(*report.ending);
 }

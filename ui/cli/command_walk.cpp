@@ -5,8 +5,8 @@
 #include <charconv>
 
 #include "cpu/host_error.h"
-#include "hypervisor/accounting/walk_trace.h"
 #include "hypervisor/text/suggest.h"
+#include "hypervisor/walk_trace.h"
 #include "ui/cli/arguments.h"
 #include "ui/cli/commands.h"
 #include "ui/cli/tables.h"

@@ -103,9 +103,9 @@ std::string_view no_pv_clock(Mode mode) {
 /// instructions.
 template <class Machines>
 RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOptions& options,
-                       Watcher* watcher) {
+                       Watcher* watcher, model::Diagnosis* diagnosis) {
   model::ExitTrail trail;
-  if (options.diagnosis) trail.follow(watched);  // unless the watcher wants to see every exit itself
+  if (diagnosis) trail.follow(watched);  // unless the watcher wants to see every exit itself
   if (watcher) watcher->started(watched);
   const auto start = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
@@ -132,9 +132,9 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
   RunReport report = make_report(machines, elapsed());
   const std::string why = watched.why();
   const bool unexpected = report.status == RunReport::Status::Failed && report.ending != Ending::Failure;
-  if (options.diagnosis && unexpected && wanted) {
-    *options.diagnosis = model::diagnose(watched, trail);
-    options.diagnosis->loop = model::short_loop(watched);
+  if (diagnosis && unexpected && wanted) {
+    *diagnosis = model::diagnose(watched, trail);
+    diagnosis->loop = model::short_loop(watched);
   }
   if (!machines.ended() && out_of_time)  // the machine knows only of the last step's share
     report.reason.replace(0, why.size(),
@@ -148,7 +148,8 @@ RunReport run_in_steps(Machines& machines, VirtualMachine& watched, const RunOpt
 
 }  // namespace
 
-RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& options, Watcher* watcher) {
+RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& options, Watcher* watcher,
+                   model::Diagnosis* diagnosis) {
   if (mode == Mode::Kvm && !options.kvm_host.empty()) return run_in_kvm_host(options.kvm_host);
   try {
     const GuestSource* peer = options.peer ? options.peer.get() : source.needs_peer ? &source : nullptr;
@@ -156,12 +157,12 @@ RunReport run_mode(Mode mode, const GuestSource& source, const RunOptions& optio
       throw HostError("--nat: this guest is alone; give it a machine to talk to with --peer GUEST");
     if (!peer) {
       VirtualMachine vm(source.image_for(mode), vm_config(mode, source, options));
-      return run_in_steps(vm, vm, options, watcher);
+      return run_in_steps(vm, vm, options, watcher, diagnosis);
     }
     const Mode peer_mode = options.peer_mode.value_or(mode);
     MachinePair pair({source.image_for(mode), vm_config(mode, source, options)},
                      {peer->image_for(peer_mode), vm_config(peer_mode, *peer, options)}, options.network);
-    return run_in_steps(pair, pair.first(), options, watcher);
+    return run_in_steps(pair, pair.first(), options, watcher, diagnosis);
   } catch (const HostError& error) {
     return unavailable(mode, error.what());
   }
@@ -176,9 +177,7 @@ std::vector<RunReport> run_modes(const std::vector<Mode>& modes, const GuestSour
   std::atomic<std::size_t> next{0}, finished{0};
   const auto work = [&] {
     for (std::size_t i; (i = next++) < modes.size();) {
-      RunOptions own = options;
-      if (diagnoses) own.diagnosis = &(*diagnoses)[i];
-      reports[i] = run_mode(modes[i], source, own, &states[i]);
+      reports[i] = run_mode(modes[i], source, options, &states[i], diagnoses ? &(*diagnoses)[i] : nullptr);
       states[i].done = true;
       ++finished;
     }

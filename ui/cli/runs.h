@@ -39,8 +39,6 @@ struct RunOptions {
   std::string command_line;
   std::string console_input;
   Limits limits;
-  model::Diagnosis* diagnosis =
-      nullptr;                        ///< receives what a guest that did not end well was doing; of one run
   std::vector<std::string> kvm_host;  ///< mode kvm: the command that prints its report; empty = on this host
 };
 
@@ -62,12 +60,14 @@ class Watcher {
   virtual bool by_guest_time() const { return false; }
 };
 
-/// One run, on this thread. What this host or image cannot do becomes an unavailable report.
-RunReport run_mode(Mode, const GuestSource&, const RunOptions&, Watcher* watcher = nullptr);
+/// One run, on this thread. What this host or image cannot do becomes an unavailable report. `diagnosis`
+/// receives what a guest that died or hung was doing.
+RunReport run_mode(Mode, const GuestSource&, const RunOptions&, Watcher* watcher = nullptr,
+                   model::Diagnosis* diagnosis = nullptr);
 
 /// All of them, at most `jobs` at a time, each with its own machine, so that the order of completion changes
 /// nothing. With `show_progress` a line on standard error follows them. Overhead is relative to the native
-/// run, if there is one. `diagnoses` receives, mode by mode, what RunOptions::diagnosis does of one run.
+/// run, if there is one. `diagnoses` receives one for each mode, empty where the guest ended well.
 std::vector<RunReport> run_modes(const std::vector<Mode>&, const GuestSource&, const RunOptions&,
                                  unsigned jobs, bool show_progress,
                                  std::vector<model::Diagnosis>* diagnoses = nullptr);

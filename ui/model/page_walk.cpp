@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "cpu/ept.h"
-#include "hypervisor/accounting/walk_trace.h"
+#include "hypervisor/walk_trace.h"
 
 namespace ringside::model {
 namespace {

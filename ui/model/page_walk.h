@@ -1,5 +1,5 @@
 // Page walks as the memory windows show them. What the processor walks is told by
-// hypervisor/accounting/walk_trace.h, what the guest's own tables say by hypervisor/guest_walk.h.
+// hypervisor/walk_trace.h, what the guest's own tables say by hypervisor/guest_walk.h.
 #pragma once
 
 #include "hypervisor/guest_walk.h"

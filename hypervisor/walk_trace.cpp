@@ -1,4 +1,4 @@
-#include "hypervisor/accounting/walk_trace.h"
+#include "hypervisor/walk_trace.h"
 
 #include <fmt/format.h>
 
