@@ -51,7 +51,7 @@ std::string text_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("Breakpoints of every kind, set by hand, stop the guest where they should", "[oracle]") {
+TEST_CASE("Breakpoints of every kind, set by hand, stop the guest where they should") {
   Driver d({.guest = "kernel", .command_line = "run=forkwait", .modes = {Mode::Trap}});
   SECTION("address") {
     d.core.execute(model::command::Seek{3'000'000});
@@ -97,7 +97,7 @@ TEST_CASE("Breakpoints of every kind, set by hand, stop the guest where they sho
   CHECK(d.last->breakpoints.empty());
 }
 
-TEST_CASE("A breakpoint on memory watches as many bytes, and reads too, as the dialog says", "[oracle]") {
+TEST_CASE("A breakpoint on memory watches as many bytes, and reads too, as the dialog says") {
   // mov al, [5001h]; mov [5002h], al; mov byte [5004h], 1; xor al, al; out f4h, al; hlt
   const std::string code("\xa0\x01\x50\0\0\xa2\x02\x50\0\0\xc6\x05\x04\x50\0\0\x01\x30\xc0\xe6\xf4\xf4", 22);
   constexpr u32 kEntry = 0x100000, kEnd = 0;  // kEnd: nothing stops it
@@ -134,8 +134,7 @@ TEST_CASE("A breakpoint on memory watches as many bytes, and reads too, as the d
   if (row.stops_after != kEnd) CHECK(d.lane(Mode::Native).guest.eip == row.stops_after);
 }
 
-TEST_CASE("Lockstep takes every technique to the same guest instruction; off, only the focused one moves",
-          "[oracle]") {
+TEST_CASE("Lockstep takes every technique to the same guest instruction; off, only the focused one moves") {
   Driver d({.guest = "kernel", .command_line = "run=primes 100000000"});
   d.core.execute(model::command::Seek{1'000'000});
   d.frame();
@@ -166,7 +165,7 @@ TEST_CASE("Lockstep takes every technique to the same guest instruction; off, on
     CHECK((d.last->lanes[i].instructions > before[i].instructions) == (i == focus));
 }
 
-TEST_CASE("The keyboard reaches every view, dialog and technique", "[oracle]") {
+TEST_CASE("The keyboard reaches every view, dialog and technique") {
   Driver d({.guest = "hello"});
   d.press(SDLK_3, true);
   CHECK(d.app.ui.view == View::Memory);
@@ -197,7 +196,7 @@ TEST_CASE("The keyboard reaches every view, dialog and technique", "[oracle]") {
   CHECK(d.lane(Mode::Native).instructions == 0);
 }
 
-TEST_CASE("Words explain themselves when the pointer rests on them", "[oracle]") {
+TEST_CASE("Words explain themselves when the pointer rests on them") {
   Driver d({.guest = "kernel", .command_line = "run=forkwait"});
   d.core.execute(model::command::Seek{4'000'000});
   d.core.execute(model::command::Focus{1});
@@ -240,7 +239,7 @@ TEST_CASE("Words explain themselves when the pointer rests on them", "[oracle]")
     CHECK(explained(d, widget));
 }
 
-TEST_CASE("A dropped file opens, and one that cannot be opened says why and what to do", "[oracle]") {
+TEST_CASE("A dropped file opens, and one that cannot be opened says why and what to do") {
   const auto path = std::filesystem::temp_directory_path() / "ringside-dropped.bin";
   std::ofstream(path, std::ios::binary)
       << std::string("\xb0\x00\xe6\xf4\xf4", 5);  // mov al, 0; out f4h, al; hlt
@@ -264,7 +263,7 @@ TEST_CASE("A dropped file opens, and one that cannot be opened says why and what
   std::filesystem::remove(path);
 }
 
-TEST_CASE("The timeline zooms around the present by keyboard", "[oracle]") {
+TEST_CASE("The timeline zooms around the present by keyboard") {
   Driver d({.guest = "hello"});
   d.core.execute(model::command::Seek{40});
   d.frame();
@@ -277,7 +276,7 @@ TEST_CASE("The timeline zooms around the present by keyboard", "[oracle]") {
   CHECK(d.app.ui.timeline_end == d.app.ui.timeline_begin);
 }
 
-TEST_CASE("Borders move by the mouse, are remembered, and go back to where they were", "[oracle]") {
+TEST_CASE("Borders move by the mouse, are remembered, and go back to where they were") {
   Driver d({.guest = "hello"});
   const Rect before = d.app.layout().panes().at("registers");
   d.drag("split.disassembly", {120, 0});
@@ -299,7 +298,7 @@ TEST_CASE("Borders move by the mouse, are remembered, and go back to where they 
   std::filesystem::remove_all(path.parent_path());
 }
 
-TEST_CASE("What is on screen can be taken along: CSV, JSON, a picture and a trace", "[oracle]") {
+TEST_CASE("What is on screen can be taken along: CSV, JSON, a picture and a trace") {
   const auto folder = std::filesystem::temp_directory_path() / "ringside-export";
   std::filesystem::create_directories(folder);
   Driver d({.guest = "hello"});

@@ -25,7 +25,7 @@ void set_folder(Driver& d, const std::string& folder) {
 
 }  // namespace
 
-TEST_CASE("The lab panel starts and checks a lab as the command line does", "[oracle]") {
+TEST_CASE("The lab panel starts and checks a lab as the command line does") {
   Driver d({.guest = "hello"}, 1600, 1600, 1, Theme::Dark, RINGSIDE_PROGRAM);
   d.app.ui.show_labs = true;
   d.frame(2);

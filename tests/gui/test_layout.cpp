@@ -20,7 +20,7 @@ struct Size {
 
 }  // namespace
 
-TEST_CASE("Every view holds at every size", "[oracle]") {
+TEST_CASE("Every view holds at every size") {
   const Size size = GENERATE(Size{1280, 720, 1}, Size{1600, 900, 1}, Size{2560, 1440, 2});
   const View view = GENERATE(View::Compare, View::Inspect, View::Memory);
   const bool labs = GENERATE(false, true);
@@ -65,7 +65,7 @@ TEST_CASE("Every view holds at every size", "[oracle]") {
   }
 }
 
-TEST_CASE("Text is readable on every background of both themes", "[oracle]") {
+TEST_CASE("Text is readable on every background of both themes") {
   for (Theme theme : {Theme::Dark, Theme::Light}) {
     Driver d({.guest = "hello"}, 800, 600, 1, theme);
     const Palette& p = palette();
@@ -82,7 +82,7 @@ TEST_CASE("Text is readable on every background of both themes", "[oracle]") {
   }
 }
 
-TEST_CASE("Equal frames give equal pictures", "[oracle]") {
+TEST_CASE("Equal frames give equal pictures") {
   const auto draw = [] {
     Driver d({.guest = "hello"}, 1280, 720);
     return d.headless.picture().pixels;

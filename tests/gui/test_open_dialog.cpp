@@ -48,7 +48,7 @@ void open_at(Driver& d, const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("The open dialog lists folders and what boots, goes down and up, and opens by mouse", "[oracle]") {
+TEST_CASE("The open dialog lists folders and what boots, goes down and up, and opens by mouse") {
   const Folder folder;
   Driver d({.guest = "hello"});
   open_at(d, folder.path);
@@ -76,7 +76,7 @@ TEST_CASE("The open dialog lists folders and what boots, goes down and up, and o
   CHECK_FALSE(dialog_open(d));
 }
 
-TEST_CASE("The open dialog works by keyboard alone", "[oracle]") {
+TEST_CASE("The open dialog works by keyboard alone") {
   const Folder folder;
   Driver d({.guest = "hello"});
   open_at(d, folder.path / "guests/inner");
@@ -98,8 +98,7 @@ TEST_CASE("The open dialog works by keyboard alone", "[oracle]") {
   CHECK_FALSE(dialog_open(d));
 }
 
-TEST_CASE("The open dialog stays with its error, which names the remedy, until something has opened",
-          "[oracle]") {
+TEST_CASE("The open dialog stays with its error, which names the remedy, until something has opened") {
   const Folder folder;
   Driver d({.guest = "hello"});
   open_at(d, folder.path / "guests");
@@ -121,7 +120,7 @@ TEST_CASE("The open dialog stays with its error, which names the remedy, until s
   CHECK_FALSE(dialog_open(d));
 }
 
-TEST_CASE("Guests from files are remembered, the last one first, and open with one click", "[oracle]") {
+TEST_CASE("Guests from files are remembered, the last one first, and open with one click") {
   const Folder folder;
   Driver d({.guest = "hello"});
   for (const char* name : {"good.bin", "inner/boot.img", "good.bin"}) {
@@ -144,7 +143,7 @@ TEST_CASE("Guests from files are remembered, the last one first, and open with o
   CHECK_FALSE(dialog_open(d));
 }
 
-TEST_CASE("What cannot be listed says so and how to go on", "[oracle]") {
+TEST_CASE("What cannot be listed says so and how to go on") {
   const Folder folder;
   const model::FolderListing gone = model::list_folder(folder.path / "nowhere");
   CHECK(gone.entries.empty());
@@ -159,7 +158,7 @@ TEST_CASE("What cannot be listed says so and how to go on", "[oracle]") {
   CHECK(model::list_folder(folder.path / "guests/").path == folder.path / "guests");
 }
 
-TEST_CASE("The open dialog fits on the smallest screen", "[oracle]") {
+TEST_CASE("The open dialog fits on the smallest screen") {
   const Folder folder;
   Driver d({.guest = "hello"}, 1280, 720);
   for (int i = 0; i < static_cast<int>(OpenDialog::kMostRecent); ++i)

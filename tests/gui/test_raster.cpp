@@ -23,7 +23,7 @@ u64 pixels_changed(const Driver& d) {
 
 }  // namespace
 
-TEST_CASE("A picture drawn in parts is the picture drawn whole", "[oracle]") {
+TEST_CASE("A picture drawn in parts is the picture drawn whole") {
   Driver d({.guest = "kernel", .command_line = "run=forkwait"});
   d.core.execute(model::command::Seek{3'000'000});
   d.frame(3);

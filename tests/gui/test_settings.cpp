@@ -19,7 +19,7 @@ struct Folder {
 
 }  // namespace
 
-TEST_CASE("Settings survive a round trip", "[oracle]") {
+TEST_CASE("Settings survive a round trip") {
   const Folder folder;
   const fs::path file = folder.path / "deeper" / "settings.json";
   const Settings saved{Theme::Light, 2, View::Memory, true, "hello", "pentium4-2006", 1280, 720};
@@ -36,7 +36,7 @@ TEST_CASE("Settings survive a round trip", "[oracle]") {
   CHECK(read.width == saved.width);
 }
 
-TEST_CASE("A corrupt settings file is set aside, whatever is in it", "[oracle]") {
+TEST_CASE("A corrupt settings file is set aside, whatever is in it") {
   const Folder folder;
   const fs::path file = folder.path / "settings.json";
   for (const char* contents : {"", "{", "[]", "{\"theme\": 3}", "{\"scale\": \"big\"}", "\xff\xfe\x00"}) {

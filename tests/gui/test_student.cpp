@@ -8,7 +8,7 @@ using namespace ringside::gui;
 
 namespace {}  // namespace
 
-TEST_CASE("The student's walk", "[oracle]") {
+TEST_CASE("The student's walk") {
   Driver d({.guest = "kernel", .command_line = "run=forkwait"});
   // Open the lab and predict.
   d.press(SDLK_l, true);

@@ -18,7 +18,7 @@ u64 page_table_exits(const model::LaneFrame& l) {
 
 }  // namespace
 
-TEST_CASE("Run the kernel, compare the cards, take an exit apart", "[oracle]") {
+TEST_CASE("Run the kernel, compare the cards, take an exit apart") {
   Driver d(short_kernel());
   REQUIRE_FALSE(d.last->running);
   d.press(SDLK_F5);
@@ -44,7 +44,7 @@ TEST_CASE("Run the kernel, compare the cards, take an exit apart", "[oracle]") {
   CHECK(d.app.layout().find("walk.verdict"));
 }
 
-TEST_CASE("Re-pricing changes cycles and keeps counts", "[oracle]") {
+TEST_CASE("Re-pricing changes cycles and keeps counts") {
   Driver d(short_kernel());
   d.click("run");
   d.finish();
@@ -57,7 +57,7 @@ TEST_CASE("Re-pricing changes cycles and keeps counts", "[oracle]") {
   CHECK(after.attribution.total() > before.attribution.total());
 }
 
-TEST_CASE("Step, next trap, and back again", "[oracle]") {
+TEST_CASE("Step, next trap, and back again") {
   Driver d(short_kernel());
   d.core.execute(model::command::Focus{1});
   d.core.execute(model::command::SetLockstep{false});
@@ -78,7 +78,7 @@ TEST_CASE("Step, next trap, and back again", "[oracle]") {
   CHECK(d.lane(Mode::Trap).instructions < at_trap);
 }
 
-TEST_CASE("Typing at the shell reaches every guest", "[oracle]") {
+TEST_CASE("Typing at the shell reaches every guest") {
   Driver d({.guest = "kernel", .command_line = "interactive"});
   const auto run_until = [&](std::string_view printed) {
     d.core.execute(model::command::Run{});
@@ -104,7 +104,7 @@ TEST_CASE("Typing at the shell reaches every guest", "[oracle]") {
   }
 }
 
-TEST_CASE("A breakpoint set in the disassembly stops every mode there", "[oracle]") {
+TEST_CASE("A breakpoint set in the disassembly stops every mode there") {
   Driver d(short_kernel());
   d.core.execute(model::command::Seek{2'000});
   d.frame();
@@ -123,7 +123,7 @@ TEST_CASE("A breakpoint set in the disassembly stops every mode there", "[oracle
   CHECK(d.lane(Mode::Native).guest.eip == address);
 }
 
-TEST_CASE("A guest that cannot be opened leaves a message and the session as it was", "[oracle]") {
+TEST_CASE("A guest that cannot be opened leaves a message and the session as it was") {
   Driver d(short_kernel());
   d.frame(1, Input{.dropped_files = {"/nonexistent/kernel.elf"}});
   d.frame();
