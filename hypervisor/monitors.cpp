@@ -44,7 +44,8 @@ std::unique_ptr<Monitor> make_monitor(Mode mode, Host& host, const VmConfig& con
       return std::make_unique<KvmMonitor>(host,
                                           KvmVirtualMachine::Config{.kernel_irqchip = config.kernel_irqchip,
                                                                     .log_dirty_pages = true,
-                                                                    .pv_clock = config.host.pv_clock});
+                                                                    .pv_clock = config.host.pv_clock,
+                                                                    .apic_base = host.machine.apic_base()});
   }
   __builtin_unreachable();
 }

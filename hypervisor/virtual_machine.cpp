@@ -43,9 +43,9 @@ Mode parse_mode(std::string_view text) {
 VirtualMachine::VirtualMachine(const Image& image, const VmConfig& config) : config_(config), image_(image) {
   // A paravirtual kernel avoids what does not trap, and so needs no hypothetical processor.
   config_.host.cpu.sensitive = config.mode == Mode::Para ? SensitiveInstructions::Leak : config.sensitive;
-  // A paravirtual guest has event channels instead, kvm leaves the APIC to the host's hardware, and a lab's
-  // monitor need not know of one.
-  const bool whole_pc = config.mode == Mode::Native || config.mode == Mode::Trap || config.mode == Mode::Hvm;
+  // A paravirtual guest has event channels instead, the host kernel's controller is a pair of 8259s to the
+  // guest, and a lab's monitor need not know of an APIC.
+  const bool whole_pc = config.mode != Mode::Para && !(config.mode == Mode::Kvm && config.kernel_irqchip);
   config_.host.machine.apic =
       whole_pc && !config.custom_monitor && config.host.cpu.model >= CpuModel::Pentium;
   config_.host.monitor_bytes = monitor_bytes(config.mode, config.host.ram_bytes);

@@ -111,6 +111,7 @@ KvmVirtualMachine::KvmVirtualMachine(GuestMemory ram, Config config) : config_(c
     if (kvm_ioctl(vm_, KVM_CREATE_IRQCHIP) < 0)
       kvm_failed("creating the in-kernel interrupt controller (--irqchip kernel)");
     kvm_pit_config pit{};
+    pit.flags = KVM_PIT_SPEAKER_DUMMY;  // port 61h, where the output of its channel 2 is read
     if (kvm_ioctl(vm_, KVM_CREATE_PIT2, &pit) < 0)
       kvm_failed("creating the in-kernel timer (--irqchip kernel)");
   }

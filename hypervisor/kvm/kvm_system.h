@@ -43,6 +43,7 @@ class KvmVirtualMachine {
     bool kernel_irqchip = false;   ///< 8259 pair and 8254 inside the host kernel
     bool log_dirty_pages = false;  ///< where the host cannot, take_dirty_pages() stays empty
     bool pv_clock = false;         ///< the guest is told of KVM's own
+    u64 apic_base = 0;             ///< IA32_APIC_BASE at power-on; 0: the guest is told of no local APIC
   };
   /// One memory slot per run of RAM; what is left out are devices. Throws HostError.
   KvmVirtualMachine(GuestMemory ram, Config config);

@@ -37,7 +37,7 @@ void KvmVcpu::set_cpuid(CpuModel model) {
   List<kvm_cpuid_entry2, 17> list;
   const u32 features = machine_.config().pv_clock ? machine_.paravirtual_features() & PvClock::kFeatures : 0;
   const auto add = [&](u32 leaf) {
-    const CpuidResult r = guest_cpuid(model, leaf, 0, 0, features);
+    const CpuidResult r = guest_cpuid(model, leaf, 0, machine_.config().apic_base, features);
     kvm_cpuid_entry2& e = list.entry[list.head.count++];
     e.function = leaf;
     e.eax = r.eax;
