@@ -29,7 +29,8 @@ constexpr std::array kGlossary{
     GlossaryRow{"kvm", "The same monitor on the host's real /dev/kvm."},
     GlossaryRow{
         "overhead",
-        "Busy cycles per guest instruction, relative to native at the same point. Idle time is left out. "
+        "Busy cycles relative to native: of the whole run once both have ended, per guest instruction until "
+        "then. Idle time is left out. "
         "Modelled from counted events, never measured."},
     GlossaryRow{"guest", "Cycles of the guest's own instructions."},
     GlossaryRow{"tlb", "Cycles of page walks after TLB misses. Nested paging makes each walk longer."},

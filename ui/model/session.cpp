@@ -264,6 +264,25 @@ bool SessionCore::run_slice(double seconds) {
   return running_ && !all_idle;
 }
 
+namespace {
+
+/// How much busier than native a lane is: as the reports say it once both runs are over, and until then for
+/// each guest instruction, as neither has got as far as the other. 0 = not known.
+double overhead_of(const LaneFrame& lane, const LaneFrame& native) {
+  const auto busy = [](const LaneFrame& l) {
+    return static_cast<double>(l.attribution.total() - l.attribution[Bucket::Idle]);
+  };
+  if (lane.mode == Mode::Kvm) return 0;  // its guest's own instructions are not modelled
+  double of_lane = busy(lane), of_native = busy(native);
+  if (lane.state != LaneState::Ended || native.state != LaneState::Ended) {
+    of_lane *= static_cast<double>(native.instructions);
+    of_native *= static_cast<double>(lane.instructions);
+  }
+  return of_native > 0 ? of_lane / of_native : 0;
+}
+
+}  // namespace
+
 FramePtr SessionCore::frame() {
   auto frame = std::make_shared<Frame>();
   frame->serial = ++serial_;
@@ -276,17 +295,16 @@ FramePtr SessionCore::frame() {
   frame->focus = focus_;
   frame->message = message_;
   frame->message_is_error = message_is_error_;
-  double native = 0;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     LaneFrame lane =
         lanes_[i]->frame(*price_profile_, {disassemble_at_, walk_address_, i == focus_, show_frame_map_});
     if (running_ && lane.state == LaneState::Paused) lane.state = LaneState::Running;
-    const double busy = static_cast<double>(lane.attribution.total() - lane.attribution[Bucket::Idle]);
-    const double per_instruction = lane.instructions ? busy / static_cast<double>(lane.instructions) : 0;
-    if (lane.mode == Mode::Native) native = per_instruction;
-    lane.overhead = native > 0 ? per_instruction / native : 0;
     frame->lanes.push_back(std::move(lane));
   }
+  const auto native = std::find_if(frame->lanes.begin(), frame->lanes.end(),
+                                   [](const LaneFrame& l) { return l.mode == Mode::Native; });
+  if (native != frame->lanes.end())
+    for (LaneFrame& lane : frame->lanes) lane.overhead = overhead_of(lane, *native);
   for (const Breakpoint& b : breakpoints_) frame->breakpoints.push_back({b.id, describe(b.what)});
   return frame;
 }
