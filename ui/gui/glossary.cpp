@@ -29,9 +29,8 @@ constexpr std::array kGlossary{
     GlossaryRow{"kvm", "The same monitor on the host's real /dev/kvm."},
     GlossaryRow{
         "overhead",
-        "Busy cycles relative to native: of the whole run once both have ended, per guest instruction until "
-        "then. Idle time is left out. "
-        "Modelled from counted events, never measured."},
+        "Busy cycles relative to native: of the whole run once both have ended well, per guest "
+        "instruction until then. Idle time is left out. Modelled from counted events, never measured."},
     GlossaryRow{"guest", "Cycles of the guest's own instructions."},
     GlossaryRow{"tlb", "Cycles of page walks after TLB misses. Nested paging makes each walk longer."},
     GlossaryRow{

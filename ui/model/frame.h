@@ -94,7 +94,7 @@ struct LaneFrame {
   std::vector<ExitStatistics> exits;
   std::array<u64, static_cast<std::size_t>(ExitTopic::kCount)> by_topic{};
   u64 exit_count = 0;
-  double overhead = 0;  ///< busy cycles over native's; per guest instruction until both have ended; 0 = not known
+  double overhead = 0;  ///< busy cycles over native's; per guest instruction unless both ended well; 0 = not known
   CpuState real, guest;
   bool deprivileged = false, non_root = false;
   std::string console;  ///< the last kConsoleBytes

@@ -266,15 +266,15 @@ bool SessionCore::run_slice(double seconds) {
 
 namespace {
 
-/// How much busier than native a lane is: as the reports say it once both runs are over, and until then for
-/// each guest instruction, as neither has got as far as the other. 0 = not known.
-double overhead_of(const LaneFrame& lane, const LaneFrame& native) {
+/// How much busier than native a lane is: as the reports say it of two whole runs, otherwise for each guest
+/// instruction, as neither has got as far as the other. 0 = not known.
+double overhead_of(const LaneFrame& lane, const LaneFrame& native, bool whole_runs) {
   const auto busy = [](const LaneFrame& l) {
     return static_cast<double>(l.attribution.total() - l.attribution[Bucket::Idle]);
   };
   if (lane.mode == Mode::Kvm) return 0;  // its guest's own instructions are not modelled
   double of_lane = busy(lane), of_native = busy(native);
-  if (lane.state != LaneState::Ended || native.state != LaneState::Ended) {
+  if (!whole_runs) {
     of_lane *= static_cast<double>(native.instructions);
     of_native *= static_cast<double>(lane.instructions);
   }
@@ -301,10 +301,16 @@ FramePtr SessionCore::frame() {
     if (running_ && lane.state == LaneState::Paused) lane.state = LaneState::Running;
     frame->lanes.push_back(std::move(lane));
   }
-  const auto native = std::find_if(frame->lanes.begin(), frame->lanes.end(),
-                                   [](const LaneFrame& l) { return l.mode == Mode::Native; });
-  if (native != frame->lanes.end())
-    for (LaneFrame& lane : frame->lanes) lane.overhead = overhead_of(lane, *native);
+  // One that died has done less than the others.
+  const auto ended_well = [](const auto& lane) {
+    return lane->ended() && lane->vm() && lane->vm()->ending() == Ending::Success;
+  };
+  for (std::size_t n = 0; n < lanes_.size(); ++n) {
+    if (frame->lanes[n].mode != Mode::Native) continue;
+    for (std::size_t i = 0; i < lanes_.size(); ++i)
+      frame->lanes[i].overhead =
+          overhead_of(frame->lanes[i], frame->lanes[n], ended_well(lanes_[i]) && ended_well(lanes_[n]));
+  }
   for (const Breakpoint& b : breakpoints_) frame->breakpoints.push_back({b.id, describe(b.what)});
   return frame;
 }
